@@ -1,0 +1,1 @@
+"""Around the isolated process: start it, limit it, watch it, end it."""

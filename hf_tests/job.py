@@ -1,0 +1,80 @@
+"""Job: one model on one device, the one thing that crosses into an isolated process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hf_tests import filenames, outcome
+from hf_tests.registry import Model
+
+VERSION = 1
+"""Version of the JSON form. A process refuses a job of another version."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model on one device, with all that is needed to run its checks.
+
+    ``weights`` is one of `outcome.WEIGHTS`; ``checkpoint`` the folder to load from, or None where
+    the process has to build (tiny) or fetch (hub) it first. ``trials`` are the timed runs of each
+    check and ``timeout_s`` the time that all its checks have together.
+    """
+
+    model: Model
+    device: str
+    methods: tuple[str, ...]
+    weights: str
+    checkpoint: str | None
+    cache_dir: str
+    timeout_s: float
+    trials: int = 5
+    warmup: int = 1
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """A file name of this job, unique in its run: ``bert.bert-base-uncased.cpu``."""
+        parts = (self.model.family, self.model.id, self.device)
+        return ".".join(filenames.escape(part) for part in parts)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the checks that this job owes, in the order of ``methods``."""
+        return tuple(outcome.check_key(method, self.device) for method in self.methods)
+
+    def replace(self, **changes: Any) -> Job:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` is its inverse."""
+        return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Rebuild a job from `to_json`'s form; ValueError when the version is another."""
+        data = json.loads(text)
+        version = data.pop("version", None)
+        if version != VERSION:
+            raise ValueError(f"job of version {version}, expected {VERSION}")
+        data["model"] = Model.from_json(data["model"])
+        data["methods"] = tuple(data["methods"])
+        return cls(**data)
+
+
+def result_for(job: Job, method: str, status: str, **fields: Any) -> outcome.CheckResult:
+    """A CheckResult of one of the job's methods, with what the job knows filled in."""
+    return outcome.CheckResult(
+        family=job.model.family,
+        model=job.model.id,
+        device=job.device,
+        method=method,
+        task=job.model.task,
+        class_name=job.model.class_name,
+        weights=job.weights,
+        status=status,
+        **fields,
+    )

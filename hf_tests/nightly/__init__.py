@@ -1,0 +1,1 @@
+"""Above the isolated processes: plan, schedule, merge, report."""

@@ -1,0 +1,165 @@
+"""What a check ends in: statuses, error types, and CheckResult, the one thing that comes back.
+
+Nothing here imports a model library: both sides of the process boundary use it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+PASSED = "passed"
+FAILED = "failed"
+ERROR = "error"
+TIMEOUT = "timeout"
+CRASHED = "crashed"
+SKIPPED = "skipped"
+EXPECTED_FAILURE = "expected_failure"
+UNEXPECTED_SUCCESS = "unexpected_success"
+
+STATUSES = (
+    PASSED,
+    FAILED,
+    ERROR,
+    TIMEOUT,
+    CRASHED,
+    SKIPPED,
+    EXPECTED_FAILURE,
+    UNEXPECTED_SUCCESS,
+)
+
+BAD_STATUSES = frozenset({FAILED, ERROR, TIMEOUT, CRASHED, UNEXPECTED_SUCCESS})
+"""Statuses that make a run's exit status 1."""
+
+ERROR_TYPES = (
+    "none",
+    "missing_dependency",
+    "cuda_error",
+    "out_of_memory",
+    "timeout",
+    "crash",
+    "model_not_found",
+    "access_denied",
+    "network",
+    "corrupt_checkpoint",
+    "remote_code_required",
+    "unsupported",
+    "conversion",
+    "wrong_output",
+    "disk_full",
+    "interrupted",
+    "other",
+)
+
+WEIGHTS = ("hub", "local", "tiny")
+"""Where a checkpoint came from; stated on every result."""
+
+METHODS = ("pipeline", "from_pretrained", "openvino")
+
+
+def check_key(method: str, device: str) -> str:
+    """The key of a check in a result file: ``pipeline_cuda:1``, ``openvino_cpu``.
+
+    The ``openvino`` method only runs on OpenVINO's own devices, so their prefix is not repeated.
+    """
+    if method == "openvino":
+        _, _, unit = device.partition(":")
+        return f"openvino_{unit or 'cpu'}"
+    return f"{method}_{device}"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One input and the output it gave, both in JSON types and short enough to read."""
+
+    input: Any
+    output: Any
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of one check. Times are seconds, sizes MiB; None is "not measured".
+
+    ``trial_times`` holds every timed trial in order, warm-up excluded. ``load_time`` is all of
+    loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts where the method loads
+    them apart. ``peak_memory_mb`` is the process's peak resident set, interpreter and libraries
+    included; ``memory_growth_mb`` the part above the level just before loading.
+    """
+
+    load_time: float | None = None
+    tokenizer_load_time: float | None = None
+    model_load_time: float | None = None
+    conversion_time: float | None = None
+    trial_times: tuple[float, ...] = ()
+    model_size_mb: float | None = None
+    num_parameters: int | None = None
+    dtype: str | None = None
+    peak_memory_mb: float | None = None
+    memory_growth_mb: float | None = None
+    device_peak_memory_mb: float | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One method on one model on one device: how it ended and what it measured."""
+
+    family: str
+    model: str
+    device: str
+    method: str
+    task: str
+    class_name: str
+    weights: str
+    status: str
+    checkpoint: str | None = None
+    error_type: str = "none"
+    error: str | None = None
+    traceback: str | None = None
+    hint: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    duration: float = 0.0
+    measurement: Measurement = dataclasses.field(default_factory=Measurement)
+    predictions: tuple[Any, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"unknown status {self.status!r}; one of {', '.join(STATUSES)}")
+        if self.error_type not in ERROR_TYPES:
+            raise ValueError(f"unknown error type {self.error_type!r}")
+        if self.weights not in WEIGHTS:
+            raise ValueError(f"unknown weights {self.weights!r}")
+
+    @property
+    def key(self) -> str:
+        """The check's key in the model's result file."""
+        return check_key(self.method, self.device)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether this result makes the run fail."""
+        return self.status in BAD_STATUSES
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form; `from_json` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CheckResult:
+        """Rebuild a result from `to_json`'s form.
+
+        Raises KeyError, TypeError or ValueError when the data has another form.
+        """
+        values = dict(data)
+        measurement = dict(values.pop("measurement"))
+        measurement["trial_times"] = tuple(measurement["trial_times"])
+        examples = tuple(Example(**example) for example in values.pop("examples"))
+        predictions = tuple(values.pop("predictions"))
+        return cls(
+            measurement=Measurement(**measurement),
+            predictions=predictions,
+            examples=examples,
+            **values,
+        )

@@ -1,0 +1,86 @@
+"""From a job to the folder that its model is loaded from: tiny, local or from the Hub."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hf_tests import dependencies, filenames
+from hf_tests.job import Job
+from hf_tests.registry import Model
+
+HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
+"""What is fetched of a repository: no pickles, no weights of other frameworks."""
+
+
+BUILDER = Path(__file__).resolve().parent / "tiny"
+
+
+def folder_of(job: Job) -> Path:
+    """The folder of the job's checkpoint, built or fetched when it is not there yet.
+
+    Raises FileNotFoundError for a local folder that is gone, and what huggingface_hub raises.
+    """
+    if job.checkpoint is not None:
+        folder = Path(job.checkpoint)
+        if not (folder / "config.json").is_file():
+            raise FileNotFoundError(f"{folder} holds no config.json")
+        return folder
+    if job.weights == "tiny":
+        return tiny_folder(job.model, Path(job.cache_dir), job.seed)
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(job.model.id, revision=job.model.revision, allow_patterns=list(HUB_FILES))
+    )
+
+
+def tiny_folder(model: Model, cache_dir: Path, seed: int = 0) -> Path:
+    """The model's tiny checkpoint in the cache, built when it is not there.
+
+    It is built under a temporary name and renamed, so that it is whole whenever it is seen. Of
+    several processes that build the same one, the first to finish wins; the bytes are the same.
+    """
+    target = cache_dir / "tiny" / f"{filenames.escape(model.id)}-{_key(model, seed)}"
+    if target.is_dir():
+        return target
+    from hf_tests.probe.tiny.build import build
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+    try:
+        build(model, temporary, seed)
+        temporary.chmod(0o755)
+        try:
+            os.rename(temporary, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _key(model: Model, seed: int) -> str:
+    """A digest of all that the checkpoint's bytes depend on, the code that builds it included."""
+    entry = dataclasses.asdict(model)
+    parts = ("id", "class_name", "model_type", "config", "tokenizer", "processor", "generation", "shrink")
+    data = {name: entry[name] for name in parts}
+    data |= {"seed": seed, "builder": _builder_digest()}
+    data |= dependencies.versions(("transformers", "tokenizers", "sentencepiece", "torch", "torchvision"))
+    text = json.dumps(data, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _builder_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(BUILDER.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""The ``from_pretrained`` method: processor and model loaded apart, the model called directly."""
+
+from __future__ import annotations
+
+from hf_tests.job import Job
+from hf_tests.probe import checkpoints, devices, integrity, memory, tasks, timing
+from hf_tests.probe.record import Record
+
+
+def check(job: Job, record: Record) -> None:
+    """Load, run, time and judge the job's model with its class's ``from_pretrained``.
+
+    Raises WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
+    """
+    import torch
+    import transformers
+
+    task = tasks.get(job.model.task)
+    with record.timed("checkpoint"):
+        folder = str(checkpoints.folder_of(job))
+        record.checkpoint = folder
+    peak = memory.PeakMemory(job.device)
+    with record.timed("load", "load_time"):
+        with record.timed("tokenizer", "tokenizer_load_time"):
+            processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+        with record.timed("model", "model_load_time"):
+            network, info = getattr(transformers, job.model.class_name).from_pretrained(
+                folder, output_loading_info=True, dtype=devices.default_dtype(job.device)
+            )
+            network = network.eval().to(devices.torch_device(job.device))
+    integrity.check_loading(info)
+    integrity.check_values(network)
+    integrity.check_tokenizer(processor, network.config)
+    count, size = memory.model_size(network)
+    record.note(
+        num_parameters=count, model_size_mb=size, dtype=str(network.dtype).removeprefix("torch.")
+    )
+    subject = tasks.Subject(job.model, network, processor)
+    with record.timed("inference"), torch.inference_mode():
+        inputs = {
+            name: value.to(network.device, network.dtype) if value.is_floating_point() else value.to(network.device)
+            for name, value in task.inputs(subject).items()
+        }
+        outputs, times = timing.trials(
+            lambda: task.run(subject, inputs), job.device, job.warmup, job.trials
+        )
+    record.note(trial_times=times)
+    record.note_memory(peak)
+    record.stage = "judgement"
+    record.verdict = task.judge(subject, inputs, outputs)

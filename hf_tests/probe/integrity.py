@@ -1,0 +1,94 @@
+"""Whether a checkpoint was loaded whole: nothing missing, nothing left over by chance.
+
+transformers initialises weights that a file lacks at random and only warns; the model then runs
+and its output is noise. Here that is an error.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from hf_tests.probe import memory
+from hf_tests.probe.tasks import base
+
+SHOWN = 4  # names in a message
+
+
+class CorruptCheckpoint(Exception):
+    """The checkpoint's files do not make up the model that they say they are."""
+
+
+def check_loading(info: Mapping[str, Any]) -> None:
+    """Raise CorruptCheckpoint where ``from_pretrained`` had to invent or ignore a needed weight.
+
+    ``info`` is what it returns for ``output_loading_info=True``. Weights that the file has and the
+    class does not use are no error: published encoders carry the heads of their pre-training.
+    """
+    missing = sorted(info.get("missing_keys", ()))
+    mismatched = sorted(str(item) for item in info.get("mismatched_keys", ()))
+    if missing:
+        raise CorruptCheckpoint(
+            f"{len(missing)} weights are not in the checkpoint and would be random: {_some(missing)}"
+        )
+    if mismatched:
+        raise CorruptCheckpoint(
+            f"{len(mismatched)} weights have another shape than the model: {_some(mismatched)}"
+        )
+    if info.get("error_msgs"):
+        raise CorruptCheckpoint(f"loading said: {_some(list(info['error_msgs']))}")
+
+
+def check_values(network: Any) -> None:
+    """Raise CorruptCheckpoint where a parameter holds NaN or infinity.
+
+    The sample input need not touch it: one row of an embedding is enough to break a real one.
+    """
+    import torch
+
+    for name, parameter in network.named_parameters():
+        if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
+            bad = int((~torch.isfinite(parameter)).sum())
+            raise CorruptCheckpoint(f"{bad} values of {name} are not finite")
+
+
+def check_tokenizer(processor: Any, config: Any) -> None:
+    """Raise CorruptCheckpoint where the tokenizer can give an id that the model has no row for."""
+    tokenizer = base.tokenizer_of(processor)
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    if size is None or not hasattr(tokenizer, "get_vocab"):
+        return
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= size:
+        raise CorruptCheckpoint(
+            f"the tokenizer gives ids up to {largest}, and the model's vocabulary has {size} entries"
+        )
+
+
+def check_class(network: Any, class_name: str) -> None:
+    """Raise CorruptCheckpoint where the checkpoint's own config leads to another class."""
+    found = type(network).__name__
+    if found != class_name:
+        raise CorruptCheckpoint(f"the checkpoint loads as {found}, and the registry says {class_name}")
+
+
+@functools.cache
+def audit(folder: str, class_name: str) -> tuple[int, float]:
+    """Load a checkpoint once in this process with torch, check it, and let it go again.
+
+    For methods that load by themselves and do not say what they found. Returns the number of
+    parameters and their size in MiB.
+    """
+    import transformers
+
+    cls = getattr(transformers, class_name)
+    network, info = cls.from_pretrained(folder, output_loading_info=True)
+    check_loading(info)
+    check_values(network)
+    return memory.model_size(network)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,78 @@
+"""Memory of this process and of its device. Sizes are MiB."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """Peak resident memory since it was made, and how far that is above the level at that time.
+
+    On Linux it reads VmHWM, after asking the kernel to reset it (proc(5), clear_refs, value 5):
+    unlike ru_maxrss it does not inherit the parent's peak. Elsewhere psutil's peak of the whole
+    process is taken, where the system has one.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._cuda = device if device.partition(":")[0] == "cuda" else None
+        with contextlib.suppress(OSError):
+            CLEAR_REFS.write_text("5")
+        if self._cuda is not None:
+            import torch
+
+            torch.cuda.reset_peak_memory_stats(torch.device(self._cuda))
+        self._before = resident_mb()
+
+    def peak_mb(self) -> float | None:
+        """Peak resident set; None where the system keeps no peak."""
+        with contextlib.suppress(OSError):
+            for line in STATUS.read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+        import psutil
+
+        peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
+        return None if peak is None else float(peak) / MIB
+
+    def growth_mb(self) -> float | None:
+        """The peak above the level at the start."""
+        peak = self.peak_mb()
+        return None if peak is None else max(0.0, peak - self._before)
+
+    def device_peak_mb(self) -> float | None:
+        """Peak that torch allocated on the CUDA device; None for another device."""
+        if self._cuda is None:
+            return None
+        import torch
+
+        return float(torch.cuda.max_memory_allocated(torch.device(self._cuda))) / MIB
+
+
+def resident_mb() -> float:
+    """Resident set of this process now."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / MIB
+
+
+def model_size(network: Any) -> tuple[int, float]:
+    """Number of parameters, and MiB of parameters and buffers with their real element sizes.
+
+    A tensor that several modules share (tied weights) counts once.
+    """
+    seen: set[int] = set()
+    count, size = 0, 0
+    for is_parameter, tensors in ((True, network.parameters()), (False, network.buffers())):
+        for tensor in tensors:
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            size += tensor.numel() * tensor.element_size()
+            count += tensor.numel() if is_parameter else 0
+    return count, size / MIB

@@ -1,0 +1,50 @@
+"""The ``pipeline`` method: transformers' own pipeline of the model's task."""
+
+from __future__ import annotations
+
+from hf_tests import dependencies
+from hf_tests.job import Job
+from hf_tests.probe import checkpoints, devices, integrity, memory, tasks, timing
+from hf_tests.probe.record import Record, Skip
+
+
+def check(job: Job, record: Record) -> None:
+    """Load, run, time and judge the job's model through ``transformers.pipeline``.
+
+    Raises Skip where this transformers has no such pipeline, and what `direct.check` raises.
+    """
+    from transformers import pipeline
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    name = job.model.task
+    if name not in PIPELINE_REGISTRY.get_supported_tasks():
+        version = dependencies.version("transformers")
+        raise Skip(f"transformers {version} has no {name} pipeline", "unsupported")
+    task = tasks.get(name)
+    with record.timed("checkpoint"):
+        folder = str(checkpoints.folder_of(job))
+        record.checkpoint = folder
+    with record.timed("model"):
+        count, size = integrity.audit(folder, job.model.class_name)
+    peak = memory.PeakMemory(job.device)
+    with record.timed("model", "load_time"):
+        pipe = pipeline(
+            name,
+            model=folder,
+            device=devices.torch_device(job.device),
+            dtype=devices.default_dtype(job.device),
+        )
+    integrity.check_class(pipe.model, job.model.class_name)
+    integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)
+    count, size = memory.model_size(pipe.model)
+    record.note(
+        num_parameters=count, model_size_mb=size, dtype=str(pipe.model.dtype).removeprefix("torch.")
+    )
+    with record.timed("inference"):
+        answer, times = timing.trials(
+            lambda: task.call(job.model, pipe), job.device, job.warmup, job.trials
+        )
+    record.note(trial_times=times)
+    record.note_memory(peak)
+    record.stage = "judgement"
+    record.verdict = task.judge_answer(job.model, pipe, answer)

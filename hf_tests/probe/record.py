@@ -1,0 +1,53 @@
+"""What a check has found so far: filled while it runs, so that a failure keeps what was measured."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+from hf_tests.outcome import Measurement
+from hf_tests.probe.memory import PeakMemory
+from hf_tests.probe.tasks.base import Verdict
+
+
+class Skip(unittest.SkipTest):
+    """The check cannot apply here; the message says why, ``error_type`` what kind of reason."""
+
+    def __init__(self, reason: str, error_type: str = "none") -> None:
+        super().__init__(reason)
+        self.error_type = error_type
+
+
+class Record:
+    """Figures and findings of one check, and the stage that it has reached."""
+
+    def __init__(self) -> None:
+        self.stage = "start"
+        self.checkpoint: str | None = None
+        self.verdict: Verdict | None = None
+        self.measurement = Measurement()
+
+    def note(self, **figures: Any) -> None:
+        """Set figures of the measurement."""
+        self.measurement = dataclasses.replace(self.measurement, **figures)
+
+    @contextlib.contextmanager
+    def timed(self, stage: str, figure: str | None = None) -> Iterator[None]:
+        """Name the stage of a block, and keep its seconds in a figure."""
+        self.stage = stage
+        start = time.perf_counter()
+        yield
+        if figure is not None:
+            self.note(**{figure: time.perf_counter() - start})
+
+    def note_memory(self, peak: PeakMemory) -> None:
+        """Keep the peaks since ``peak`` was made."""
+        self.note(
+            peak_memory_mb=peak.peak_mb(),
+            memory_growth_mb=peak.growth_mb(),
+            device_peak_memory_mb=peak.device_peak_mb(),
+        )

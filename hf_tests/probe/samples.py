@@ -1,0 +1,39 @@
+"""Sample inputs, made here and never fetched: an image drawn by Pillow, a waveform by numpy.
+
+Texts stand with the task that asks them. Everything is deterministic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+IMAGE_SIZE = (320, 240)  # pixels, width and height: neither square nor any model's own size
+SAMPLING_RATE = 16_000  # Hz, which the speech models of transformers are made for
+SECONDS = 2.0
+POINT = (110, 120)  # inside the circle of `image`
+BOX = (50, 60, 170, 180)  # around it: left, top, right, bottom
+
+
+def image() -> Any:
+    """A red circle and a blue square on a pale ground, as a PIL image in RGB."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", IMAGE_SIZE, (236, 236, 220))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse(BOX, fill=(200, 30, 30))
+    draw.rectangle((200, 100, 290, 190), fill=(30, 60, 200))
+    draw.line((0, 215, IMAGE_SIZE[0], 215), fill=(40, 120, 40), width=6)
+    return picture
+
+
+def waveform(seconds: float = SECONDS) -> Any:
+    """A vowel-like sound that rises and falls: float32 in [-1, 1], shape (samples,)."""
+    import numpy as np
+
+    time = np.arange(int(seconds * SAMPLING_RATE)) / SAMPLING_RATE
+    pitch = 140.0 + 40.0 * np.sin(2 * np.pi * 0.8 * time)  # Hz
+    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLING_RATE
+    voice = sum(np.sin(phase * harmonic) / harmonic for harmonic in range(1, 9))
+    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 3.0 * time)
+    sound = voice * syllables
+    return (0.8 * sound / np.abs(sound).max()).astype(np.float32)

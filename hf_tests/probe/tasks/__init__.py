@@ -1,0 +1,42 @@
+"""One module a task: its sample inputs, how it is run, what a right answer is."""
+
+from __future__ import annotations
+
+import functools
+
+from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
+from hf_tests.probe.tasks.base import Subject, Task, Verdict
+from hf_tests.probe.tasks.fill_mask import FillMask
+from hf_tests.probe.tasks.image_classification import ImageClassification
+from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
+from hf_tests.probe.tasks.mask_generation import MaskGeneration
+from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
+from hf_tests.probe.tasks.text_generation import TextGeneration
+from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
+
+__all__ = ["Subject", "Task", "Verdict", "get", "names"]
+
+
+@functools.cache
+def _by_name() -> dict[str, Task]:
+    tasks: tuple[Task, ...] = (
+        AutomaticSpeechRecognition(),
+        FillMask(),
+        ImageClassification(),
+        ImageTextToText(),
+        MaskGeneration(),
+        Text2TextGeneration(),
+        TextGeneration(),
+        ZeroShotImageClassification(),
+    )
+    return {task.name: task for task in tasks}
+
+
+def names() -> tuple[str, ...]:
+    """All tasks there are."""
+    return tuple(_by_name())
+
+
+def get(name: str) -> Task:
+    """The task of that name; KeyError when there is none."""
+    return _by_name()[name]

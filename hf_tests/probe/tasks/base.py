@@ -1,0 +1,88 @@
+"""What a task is: its inputs, how a model is run on them, and what must hold of the answer."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+from hf_tests.outcome import Example
+from hf_tests.registry import Model
+
+TOP_K = 5
+NEW_TOKENS = 12
+TEXT_LIMIT = 400  # characters of a text kept in a result
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded model: its registry entry, the network (torch or OpenVINO) and its processor."""
+
+    model: Model
+    network: Any
+    processor: Any
+
+    @property
+    def config(self) -> Any:
+        """The network's transformers configuration."""
+        return self.network.config
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a right answer said: readable predictions and one input with its output."""
+
+    predictions: tuple[Any, ...]
+    example: Example
+
+
+class Task(abc.ABC):
+    """One task of transformers, for all models that have it.
+
+    ``name`` is the pipeline's; ``processor_class`` the auto-class that loads what prepares the
+    inputs; ``openvino_class`` the class of optimum-intel. The judging methods raise WrongOutput.
+    """
+
+    name: str
+    processor_class: str
+    openvino_class: str
+
+    def openvino_class_for(self, class_name: str) -> str:
+        """The class of optimum-intel for a transformers class of this task."""
+        del class_name
+        return self.openvino_class
+
+    @abc.abstractmethod
+    def inputs(self, subject: Subject) -> dict[str, Any]:
+        """The network's arguments for the sample input, as tensors on the CPU."""
+
+    def run(self, subject: Subject, inputs: dict[str, Any]) -> Any:
+        """One inference: what is timed."""
+        return subject.network(**inputs)
+
+    @abc.abstractmethod
+    def judge(self, subject: Subject, inputs: dict[str, Any], outputs: Any) -> Verdict:
+        """Assert what must hold of the network's outputs."""
+
+    @abc.abstractmethod
+    def call(self, model: Model, pipe: Any) -> Any:
+        """One call of the task's pipeline: what is timed."""
+
+    @abc.abstractmethod
+    def judge_answer(self, model: Model, pipe: Any, answer: Any) -> Verdict:
+        """Assert what must hold of the pipeline's answer."""
+
+
+def tokenizer_of(processor: Any) -> Any:
+    """The tokenizer inside a processor; a tokenizer itself is its own."""
+    return getattr(processor, "tokenizer", processor)
+
+
+def short(text: str) -> str:
+    """The text as it may stand in a result."""
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
+
+
+def vocabulary_size(config: Any) -> int:
+    """Rows of the output layer that the configuration promises."""
+    return int(config.get_text_config().vocab_size)

@@ -1,0 +1,59 @@
+"""What all generating tasks share: greedy decoding with the logits of every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_tests.probe import judge
+from hf_tests.probe.tasks import base
+
+def greedy(tokenizer: Any) -> dict[str, Any]:
+    """Arguments of ``generate`` for greedy decoding of exactly NEW_TOKENS readable tokens.
+
+    The same work is then timed on every device, and there is text to judge: an end of sequence
+    would cut it short, and a special token is no text.
+    """
+    settings: dict[str, Any] = {
+        "do_sample": False,
+        "num_beams": 1,
+        "min_new_tokens": base.NEW_TOKENS,
+        "max_new_tokens": base.NEW_TOKENS,
+        "suppress_tokens": sorted(set(tokenizer.all_special_ids)),
+    }
+    if tokenizer.pad_token_id is None:
+        settings["pad_token_id"] = tokenizer.eos_token_id
+    return settings
+
+
+def generate(subject: base.Subject, inputs: dict[str, Any]) -> Any:
+    """Greedy generation; returns a ModelOutput with ``sequences`` and ``logits`` a step."""
+    settings = greedy(base.tokenizer_of(subject.processor))
+    return subject.network.generate(
+        **inputs, **settings, return_dict_in_generate=True, output_logits=True
+    )
+
+
+def judge_generated(subject: base.Subject, outputs: Any, prompt_tokens: int) -> list[int]:
+    """Assert shapes, finite logits and ids in range; returns the new tokens' ids.
+
+    ``prompt_tokens`` of each sequence are the prompt, or the decoder's start.
+    """
+    size = base.vocabulary_size(subject.config)
+    judge.require(len(outputs.logits) == base.NEW_TOKENS, f"{len(outputs.logits)} steps of logits")
+    for step, logits in enumerate(outputs.logits):
+        judge.shape(logits, (1, size), f"logits of step {step}")
+        judge.finite(logits, f"logits of step {step}")
+        judge.varied(logits, f"logits of step {step}")
+    judge.shape(outputs.sequences, (1, prompt_tokens + base.NEW_TOKENS), "sequences")
+    ids = [int(token) for token in outputs.sequences[0, prompt_tokens:]]
+    judge.require(all(0 <= token < size for token in ids), f"token ids {ids} outside [0, {size})")
+    return ids
+
+
+def judge_text(text: Any, prompt: str) -> str:
+    """A generated text is text and longer than its prompt; returns what is new in it."""
+    judge.require(isinstance(text, str), f"generated text is a {type(text).__name__}")
+    judge.require(
+        len(text) > len(prompt), f"generated text {text!r} is no longer than its prompt {prompt!r}"
+    )
+    return str(text[len(prompt) :] if text.startswith(prompt) else text)

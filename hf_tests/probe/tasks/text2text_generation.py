@@ -1,0 +1,48 @@
+"""text2text-generation: an encoder-decoder maps a text to a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_tests.outcome import Example
+from hf_tests.probe import judge
+from hf_tests.probe.tasks import base, generation
+from hf_tests.registry import Model
+
+TEXT = "translate English to German: The house is small and the garden is wide."
+
+
+class Text2TextGeneration(base.Task):
+    """Sequence-to-sequence language models. transformers 5 has no such pipeline."""
+
+    name = "text2text-generation"
+    processor_class = "AutoTokenizer"
+    openvino_class = "OVModelForSeq2SeqLM"
+
+    def text(self, model: Model) -> str:
+        """The model's sample text."""
+        return str(model.samples.get("text", TEXT))
+
+    def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
+
+    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
+        return generation.generate(subject, inputs)
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        start = subject.config.decoder_start_token_id
+        judge.require(int(outputs.sequences[0, 0]) == start, "decoding did not begin with its start token")
+        ids = generation.judge_generated(subject, outputs, prompt_tokens=1)
+        text = subject.processor.decode(ids, skip_special_tokens=True)
+        generation.judge_text(text, "")
+        prediction = {"text": base.short(text), "token_ids": ids}
+        return base.Verdict((prediction,), Example(self.text(subject.model), base.short(text)))
+
+    def call(self, model: Model, pipe: Any) -> Any:
+        return pipe(self.text(model), **generation.greedy(pipe.tokenizer))
+
+    def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
+        judge.require(isinstance(answer, list) and len(answer) == 1, f"answer {answer!r}")
+        judge.keys(answer[0], ("generated_text",), "answer")
+        text = base.short(generation.judge_text(answer[0]["generated_text"], ""))
+        return base.Verdict(({"text": text},), Example(self.text(model), text))

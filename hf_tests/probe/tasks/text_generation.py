@@ -1,0 +1,52 @@
+"""text-generation: a causal language model continues a prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_tests.outcome import Example
+from hf_tests.probe import judge
+from hf_tests.probe.tasks import base, generation
+from hf_tests.registry import Model
+
+PROMPT = "Once upon a time, a small robot"
+
+
+class TextGeneration(base.Task):
+    """Causal language models."""
+
+    name = "text-generation"
+    processor_class = "AutoTokenizer"
+    openvino_class = "OVModelForCausalLM"
+
+    def prompt(self, model: Model) -> str:
+        """The model's sample prompt."""
+        return str(model.samples.get("text", PROMPT))
+
+    def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        return dict(subject.processor(self.prompt(subject.model), return_tensors="pt"))
+
+    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
+        return generation.generate(subject, inputs)
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        length = inputs["input_ids"].shape[1]
+        ids = generation.judge_generated(subject, outputs, length)
+        judge.require(
+            bool((outputs.sequences[0, :length].cpu() == inputs["input_ids"][0].cpu()).all()),
+            "the generated sequence does not start with its prompt",
+        )
+        text = subject.processor.decode(ids, skip_special_tokens=True)
+        prediction = {"text": base.short(text), "token_ids": ids}
+        return base.Verdict((prediction,), Example(self.prompt(subject.model), base.short(text)))
+
+    def call(self, model: Model, pipe: Any) -> Any:
+        return pipe(self.prompt(model), **generation.greedy(pipe.tokenizer), return_full_text=True)
+
+    def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
+        judge.require(isinstance(answer, list) and len(answer) == 1, f"answer {answer!r}")
+        judge.keys(answer[0], ("generated_text",), "answer")
+        prompt = self.prompt(model)
+        judge.require(answer[0]["generated_text"].startswith(prompt), "the prompt is not its start")
+        text = base.short(generation.judge_text(answer[0]["generated_text"], prompt))
+        return base.Verdict(({"text": text},), Example(prompt, text))

@@ -1,0 +1,73 @@
+"""zero-shot-image-classification: an image scored against texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_tests.outcome import Example
+from hf_tests.probe import judge, samples
+from hf_tests.probe.tasks import base
+from hf_tests.registry import Model
+
+LABELS = ("a red circle and a blue square", "a cat on a mat", "a yellow sun")
+TEMPLATE = "a photo of {}"
+
+
+class ZeroShotImageClassification(base.Task):
+    """Dual encoders. Their scores sum to 1, or are independent where the registry says so."""
+
+    name = "zero-shot-image-classification"
+    processor_class = "AutoProcessor"
+    openvino_class = "OVModelForZeroShotImageClassification"
+
+    def labels(self, model: Model) -> list[str]:
+        """The model's sample labels."""
+        return list(model.samples.get("labels", LABELS))
+
+    def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        texts = [TEMPLATE.format(label) for label in self.labels(subject.model)]
+        # The padding that models of independent scores were trained with is to full length.
+        padding = "max_length" if subject.model.scores == "independent" else True
+        return dict(
+            subject.processor(
+                text=texts, images=samples.image(), return_tensors="pt", padding=padding, truncation=True
+            )
+        )
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        labels = self.labels(subject.model)
+        logits = outputs.logits_per_image.float().cpu()
+        judge.shape(logits, (1, len(labels)), "logits_per_image")
+        judge.finite(logits, "logits_per_image")
+        judge.varied(logits, "logits_per_image")
+        by_text = outputs.logits_per_text.float().cpu()
+        judge.shape(by_text, (len(labels), 1), "logits_per_text")
+        difference = float((logits - by_text.T).abs().max())
+        judge.require(
+            difference <= judge.ROUNDING * max(1.0, float(logits.abs().max())),
+            f"logits_per_text is not logits_per_image transposed: off by {difference}",
+        )
+        independent = subject.model.scores == "independent"
+        values = (logits[0].sigmoid() if independent else logits[0].softmax(-1)).tolist()
+        judge.scores(values, "scores", sum_to=None if independent else 1.0)
+        pairs = sorted(zip(values, labels, strict=True), reverse=True)
+        predictions = tuple({"label": label, "score": score} for score, label in pairs)
+        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+
+    def call(self, model: Model, pipe: Any) -> Any:
+        return pipe(
+            samples.image(), candidate_labels=self.labels(model), hypothesis_template=TEMPLATE
+        )
+
+    def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
+        labels = self.labels(model)
+        judge.require(isinstance(answer, list), f"answer {answer!r}")
+        for item in answer:
+            judge.keys(item, ("label", "score"), "answer")
+        found = sorted(item["label"] for item in answer)
+        judge.require(found == sorted(labels), f"labels {found}, expected {sorted(labels)}")
+        values = [item["score"] for item in answer]
+        judge.scores(values, "answer", sum_to=None if model.scores == "independent" else 1.0)
+        judge.descending(values, "answer")
+        predictions = tuple({"label": item["label"], "score": item["score"]} for item in answer)
+        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))

@@ -1,0 +1,1 @@
+"""Tiny checkpoints: the real classes, shrunken, with seeded random weights, built here."""

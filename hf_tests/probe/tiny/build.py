@@ -1,0 +1,79 @@
+"""Build a tiny checkpoint of a registry entry and save it as a published one is saved."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hf_tests import dependencies
+from hf_tests.probe.tiny import processors, shrink, vocabulary
+from hf_tests.registry import Model
+
+CONSTANT_NOISE = 0.02
+"""Spread added to parameters that are initialised to one constant: a bias of zeros would hide
+that it is never added."""
+
+
+def build(model: Model, folder: Path, seed: int = 0) -> None:
+    """Write the model's tiny checkpoint into the empty ``folder``.
+
+    The same entry, seed and transformers version give the same bytes. Raises what the library
+    raises: AttributeError for a class that it does not have, ValueError for a configuration that
+    it refuses.
+    """
+    from transformers import AutoConfig
+
+    config_class = type(AutoConfig.for_model(model.model_type))
+    values = AutoConfig.for_model(model.model_type, **model.config).to_dict()
+    values = shrink.shrink(values, model.shrink)
+    with _seeded(seed):
+        tokenizer = processors.build_tokenizer(model, config_class, folder)
+        if tokenizer is not None:
+            vocabulary.adopt(values, tokenizer, frozenset(model.shrink.get("keep", ())))
+        values["architectures"] = [model.class_name]
+        _save_model(model, config_class, values, tokenizer, folder)
+    processors.save_processor(model, config_class, values, tokenizer, folder)
+    manifest = {
+        "model": model.id,
+        "class": model.class_name,
+        "seed": seed,
+        "transformers": dependencies.version("transformers"),
+        "note": "random weights; a stand-in for no published checkpoint",
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    (folder / "tiny.json").write_text(text, encoding="utf-8")
+
+
+def _save_model(
+    model: Model, config_class: Any, values: dict[str, Any], tokenizer: Any, folder: Path
+) -> None:
+    import torch
+    import transformers
+
+    config = config_class.from_dict(values)
+    network = getattr(transformers, model.class_name)(config).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.is_floating_point() and parameter.numel() > 1 and parameter.std() == 0:
+                parameter.add_(torch.randn_like(parameter) * CONSTANT_NOISE)
+    if model.generation:
+        entries = vocabulary.resolve(model.generation, tokenizer)
+        settings = network.generation_config.to_dict() | entries
+        network.generation_config = transformers.GenerationConfig.from_dict(settings)
+    network.save_pretrained(str(folder), safe_serialization=True)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch for a block and give the process its own random state back afterwards."""
+    import torch
+
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.random.set_rng_state(state)

@@ -1,0 +1,141 @@
+"""Tokenizer, image processor, feature extractor and processor of a tiny checkpoint.
+
+transformers' own auto-mappings say which of them a model type has; sizes follow the shrunken
+configuration.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hf_tests.probe.tiny import shrink, tokenizers
+from hf_tests.registry import Model
+
+
+def build_tokenizer(model: Model, config_class: type, folder: Path) -> Any:
+    """The model's tokenizer, trained small; None for a model type that has none."""
+    class_name = model.tokenizer.get("class")
+    if class_name is None and _needs_tokenizer(config_class):
+        class_name = tokenizers.default_class(model.model_type)
+    return tokenizers.build(class_name, model.tokenizer, folder) if class_name else None
+
+
+def save_processor(
+    model: Model, config_class: type, values: dict[str, Any], tokenizer: Any, folder: Path
+) -> None:
+    """Write all that turns raw inputs into tensors, as ``save_pretrained`` of the parts writes it.
+
+    ``values`` is the shrunken configuration as a dict.
+    """
+    from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+    parts: dict[str, Any] = {}
+    if tokenizer is not None:
+        parts["tokenizer"] = tokenizer
+    image_processor = _image_processor_class(model, config_class)
+    if image_processor is not None:
+        parts["image_processor"] = _image_processor(image_processor, values)
+    else:
+        extractor = _lookup(FEATURE_EXTRACTOR_MAPPING, config_class)
+        if extractor is not None:
+            parts["feature_extractor"] = _feature_extractor(extractor, values)
+    processor = _lookup(PROCESSOR_MAPPING, config_class)
+    if processor is not None:
+        _processor(processor, parts, values, model.processor).save_pretrained(str(folder))
+    else:
+        for part in parts.values():
+            part.save_pretrained(str(folder))
+
+
+def _lookup(mapping: Any, config_class: type) -> Any:
+    try:
+        return mapping[config_class]
+    except KeyError:
+        return None
+
+
+def _needs_tokenizer(config_class: type) -> bool:
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING
+
+    return _lookup(TOKENIZER_MAPPING, config_class) is not None
+
+
+def _image_processor_class(model: Model, config_class: type) -> Any:
+    """The image processor's class: the registry's, else the one that this installation would use.
+
+    transformers 5 maps to one class a backend (torchvision, or PIL where that is missing), 4.57
+    to a slow and a fast class.
+    """
+    import transformers
+    from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
+    from transformers.utils import is_torchvision_available
+
+    name = model.processor.get("image_processor")
+    if name is not None:
+        if not is_torchvision_available() and hasattr(transformers, f"{name}Pil"):
+            return getattr(transformers, f"{name}Pil")
+        return getattr(transformers, name)
+    found = _lookup(IMAGE_PROCESSOR_MAPPING, config_class)
+    if isinstance(found, Mapping):
+        order = ("torchvision", "pil") if is_torchvision_available() else ("pil", "torchvision")
+        return next((found[backend] for backend in order if found.get(backend)), None)
+    if isinstance(found, tuple):
+        return next((cls for cls in found if cls is not None), None)
+    return found
+
+
+def _image_processor(cls: Any, values: dict[str, Any]) -> Any:
+    """An instance whose sizes are those of the shrunken configuration."""
+    default = cls()
+    arguments: dict[str, Any] = {}
+    side = shrink.image_size(values)
+    crop = getattr(default, "crop_size", None)
+    if side is not None:
+        old = dict(crop or {}).get("height") or side
+        if crop:
+            arguments["crop_size"] = {"height": side, "width": side}
+        arguments["size"] = {
+            name: _resize(name, size, side, old) for name, size in dict(default.size).items() if size
+        }
+    for name, value in values.items():
+        # Settings that both sides must agree on, such as the grid of image tiles.
+        if name.startswith("image_grid") and hasattr(default, name):
+            arguments[name] = value
+    return cls(**arguments)
+
+
+def _resize(name: str, size: int, side: int, old_crop: int) -> int:
+    if name in ("height", "width"):
+        return side
+    if name == "shortest_edge":
+        return side if size == old_crop else round(size * side / old_crop)
+    return size  # longest_edge: the model keeps its own resolution
+
+
+def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
+    arguments = {}
+    if "num_mel_bins" in values and "feature_size" in inspect.signature(cls.__init__).parameters:
+        arguments["feature_size"] = values["num_mel_bins"]
+    return cls(**arguments)
+
+
+def _processor(
+    cls: Any, parts: Mapping[str, Any], values: dict[str, Any], overrides: Mapping[str, Any]
+) -> Any:
+    """A processor of its parts; its other arguments come from the registry or the configuration."""
+    arguments: dict[str, Any] = {}
+    for name in inspect.signature(cls.__init__).parameters:
+        if name in parts:
+            arguments[name] = parts[name]
+        elif name in overrides:
+            arguments[name] = overrides[name]
+        else:
+            for block in shrink.blocks(values):
+                if block.get(name) is not None:
+                    arguments[name] = block[name]
+                    break
+    return cls(**arguments)

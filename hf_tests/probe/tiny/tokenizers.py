@@ -1,0 +1,187 @@
+"""Train a small tokenizer of any tokenizer class of transformers.
+
+The class itself says which vocabulary files it reads (``vocab_files_names``). Those files are
+trained on our own text and written as a published checkpoint has them, and the class then loads
+them with all of its own conversion code. Four kinds of file cover the classes:
+
+* ``*.model``: a SentencePiece model;
+* ``vocab.json`` with ``merges.txt``: byte-level BPE;
+* ``vocab.txt``: WordPiece;
+* ``vocab.json`` alone: one entry a character, as CTC models have it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hf_tests.probe.tiny import text
+
+VOCABULARY = 400
+"""Entries aimed at; byte-level alphabets add their 256."""
+
+ROLES = ("pad_token", "unk_token", "bos_token", "cls_token", "eos_token", "sep_token", "mask_token")
+WORD_DELIMITER = "|"  # the space of character vocabularies
+
+
+def build(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
+    """Train vocabulary files in ``folder`` and return the tokenizer loaded from them.
+
+    ``spec`` is the registry's ``tokenizer``. Raises AttributeError for a class that this
+    transformers does not have and NotImplementedError for one whose files are of no known kind.
+    """
+    import transformers
+    from tokenizers import AddedToken
+
+    cls = getattr(transformers, class_name)
+    if not issubclass(cls, transformers.PreTrainedTokenizerFast):
+        # 4.57 has a slow and a fast class of most names, and loads the fast one.
+        cls = getattr(transformers, f"{class_name}Fast", cls)
+    files: Mapping[str, str] = cls.vocab_files_names
+    vocabulary_file = files.get("vocab_file", "")
+    specials = _special_tokens(cls)
+    if vocabulary_file.endswith(".model"):
+        order = spec.get("sentencepiece_specials") or _order(cls, specials)
+        data = _sentencepiece(order, specials, _model_type(cls))
+        (folder / vocabulary_file).write_bytes(data)
+    elif "merges_file" in files:
+        vocabulary, merges = _byte_level_bpe(_order(cls, specials), spec.get("end_of_word"))
+        _write_json(folder / vocabulary_file, vocabulary)
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+        (folder / files["merges_file"]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    elif vocabulary_file.endswith(".txt"):
+        pieces = _word_pieces(_order(cls, specials), specials["unk_token"])
+        (folder / vocabulary_file).write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    elif vocabulary_file.endswith(".json"):
+        _write_json(folder / vocabulary_file, _characters(_order(cls, specials)))
+    else:
+        raise NotImplementedError(f"{class_name} reads {dict(files)}, of no kind that is known here")
+    config = {"tokenizer_class": class_name, "model_max_length": 512, **spec.get("config", {})}
+    _write_json(folder / "tokenizer_config.json", config)
+    tokenizer = cls.from_pretrained(str(folder))
+    extra = [AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())]
+    tokenizer.add_tokens(extra, special_tokens=True)
+    return tokenizer
+
+
+def default_class(model_type: str) -> str | None:
+    """The tokenizer class that transformers pairs with a model type; None when it has none."""
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+    names = TOKENIZER_MAPPING_NAMES.get(model_type)
+    if isinstance(names, (list, tuple)):
+        names = next((name for name in names if name), None)
+    return names.removesuffix("Fast") if names else None
+
+
+def _special_tokens(cls: type) -> dict[str, str]:
+    """Special tokens by role, from the defaults of the class's constructors."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if "__init__" in vars(base):
+            for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
+                if name in ROLES and parameter.default not in (inspect.Parameter.empty, None):
+                    found[name] = str(parameter.default)
+    return found
+
+
+def _order(cls: Any, specials: Mapping[str, str]) -> list[str]:
+    """Special tokens in the order of their ids.
+
+    transformers 5 gives some of them fixed ids, which an empty tokenizer of the class shows;
+    4.57 has no empty tokenizers and reads the ids from the files.
+    """
+    known = list(dict.fromkeys(specials[role] for role in ROLES if role in specials))
+    try:
+        vocabulary: dict[str, int] = cls().get_vocab()
+    except Exception:  # noqa: BLE001 - whatever a constructor raises without files: no order to learn
+        return known
+    fixed = [token for token in sorted(vocabulary, key=vocabulary.__getitem__) if token in known]
+    return fixed + [token for token in known if token not in fixed]
+
+
+def _model_type(cls: Any) -> str:
+    model = getattr(cls, "model", None)
+    return "bpe" if getattr(model, "__name__", "") == "BPE" else "unigram"
+
+
+def _sentencepiece(order: list[str], specials: Mapping[str, str], model_type: str) -> bytes:
+    import sentencepiece
+
+    core: dict[str, str] = {}
+    for role in ("unk", "bos", "eos", "pad"):
+        token = specials.get(f"{role}_token")
+        if token in order and token not in core:
+            core[token] = role
+    options: dict[str, Any] = {f"{role}_id": -1 for role in ("bos", "eos", "pad")}
+    for index, token in enumerate(order):
+        if token in core:
+            options[f"{core[token]}_id"] = index
+            options[f"{core[token]}_piece"] = token
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text.SENTENCES + tuple(text.CHARACTERS)),
+        model_writer=model,
+        model_type=model_type,
+        vocab_size=VOCABULARY,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        control_symbols=[token for token in order if token not in core],
+        num_threads=1,  # the result depends on the order of the work
+        minloglevel=2,
+        **options,
+    )
+    return model.getvalue()
+
+
+def _byte_level_bpe(
+    order: list[str], end_of_word: str | None
+) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE())
+    split: Any = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    suffix = {}
+    if end_of_word is not None:
+        split = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), split])
+        suffix = {"end_of_word_suffix": end_of_word}
+    tokenizer.pre_tokenizer = split
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY + len(alphabet),
+        special_tokens=order,
+        initial_alphabet=alphabet,
+        show_progress=False,
+        **suffix,
+    )
+    tokenizer.train_from_iterator(text.SENTENCES + tuple(text.CHARACTERS), trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    merges = [tuple(item.split(" ")) if isinstance(item, str) else tuple(item) for item in model["merges"]]
+    return model["vocab"], merges
+
+
+def _word_pieces(order: list[str], unknown: str) -> list[str]:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=VOCABULARY, special_tokens=order, show_progress=False
+    )
+    tokenizer.train_from_iterator(text.SENTENCES + tuple(text.CHARACTERS), trainer)
+    vocabulary = tokenizer.get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def _characters(order: list[str]) -> dict[str, int]:
+    letters = sorted({character for character in text.CHARACTERS if character.isupper()})
+    return {token: index for index, token in enumerate([*order, WORD_DELIMITER, "'", *letters])}
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

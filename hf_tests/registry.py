@@ -1,0 +1,292 @@
+"""registry.json as frozen dataclasses: Registry, Family, Model.
+
+Reading is strict: a file that is no JSON, breaks the schema or contradicts itself raises
+RegistryError with the place and what was expected. No model library is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEFAULT_PATH = Path(__file__).resolve().parent.parent / "registry.json"
+SCHEMA_PATH = Path(__file__).resolve().parent / "schemas" / "registry.schema.json"
+
+INHERITED = ("samples", "tokenizer", "processor", "generation", "shrink")
+"""Objects that a model takes from its family, key by key, where it does not give them."""
+
+
+class RegistryError(ValueError):
+    """The registry is wrong; the message says where and what was expected."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A check that is known not to pass: which one, under what versions, and why."""
+
+    method: str
+    status: str
+    reason: str
+    device: str | None = None
+    weights: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model with everything its tests need, its family's defaults merged in.
+
+    ``id`` is a Hub id or the path of a folder; ``config`` the published configuration where it
+    differs from the config class's defaults; ``parameters`` counts tied weights once;
+    ``download_mb`` is the size of the published weights in MiB. The other mappings are the
+    registry's objects of the same names, described in its schema.
+    """
+
+    id: str
+    family: str
+    task: str
+    class_name: str
+    model_type: str
+    description: str = ""
+    vocab_size: int | None = None
+    parameters: int | None = None
+    download_mb: float | None = None
+    dependency_note: str | None = None
+    dependencies: tuple[str, ...] = ()
+    revision: str | None = None
+    gated: bool = False
+    listed: bool = True
+    scores: str = "exclusive"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    processor: Mapping[str, Any] = field(default_factory=dict)
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    shrink: Mapping[str, Any] = field(default_factory=dict)
+    expected: tuple[Expectation, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Model:
+        """Rebuild a model from the JSON form of `dataclasses.asdict`."""
+        values = dict(data)
+        values["dependencies"] = tuple(values["dependencies"])
+        values["expected"] = tuple(Expectation(**item) for item in values["expected"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models that share an architecture, a task and one module of tests."""
+
+    name: str
+    description: str
+    task: str
+    class_name: str
+    default_model: str
+    dependencies: tuple[str, ...]
+    models: tuple[Model, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """The module that holds the family's TestCase."""
+        return f"hf_tests.test_{self.name}"
+
+    def model(self, model_id: str) -> Model:
+        """The family's model of that id; KeyError when there is none."""
+        for model in self.models:
+            if model.id == model_id:
+                return model
+        raise KeyError(model_id)
+
+    def unlisted(self, model_id: str, class_name: str, model_type: str) -> Model:
+        """A model that the registry does not list, with this family's task and defaults."""
+        return Model(
+            id=model_id,
+            family=self.name,
+            task=self.task,
+            class_name=class_name,
+            model_type=model_type,
+            description="not in the registry",
+            dependencies=self.dependencies,
+            listed=False,
+            **self.defaults,
+        )
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All families, in the file's order."""
+
+    path: str
+    families: tuple[Family, ...]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models of all families."""
+        return tuple(model for family in self.families for model in family.models)
+
+    def family(self, name: str) -> Family:
+        """The family of that name; KeyError when there is none."""
+        for family in self.families:
+            if family.name == name:
+                return family
+        raise KeyError(name)
+
+
+def load(path: str | Path = DEFAULT_PATH) -> Registry:
+    """Read, validate and resolve a registry file.
+
+    Raises RegistryError when it cannot be read, is no JSON (with line and column), breaks the
+    schema (with a JSON pointer) or contradicts itself.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise RegistryError(f"{path}: is not UTF-8 text: {error.reason}") from error
+    try:
+        data = json.loads(text, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        raise RegistryError(
+            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+        ) from error
+    except _DuplicateKeyError as error:
+        raise RegistryError(f"{path}: the key {error.args[0]!r} stands twice in one object") from error
+    _validate(data, path)
+    families = tuple(_family(name, block, path) for name, block in data["families"].items())
+    _check_unique_ids(families, path)
+    return Registry(str(path), families)
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """The known names most like a wrong one, best first; empty when none is near.
+
+    Case is ignored, and the part after an owner's slash counts as well as the whole.
+    """
+    candidates: dict[str, str] = {}
+    for item in known:
+        candidates.setdefault(item.lower(), item)
+        candidates.setdefault(item.lower().rpartition("/")[2], item)
+    found = difflib.get_close_matches(name.lower(), candidates, n=count * 2, cutoff=0.5)
+    found += difflib.get_close_matches(
+        name.lower().rpartition("/")[2], candidates, n=count, cutoff=0.6
+    )
+    return tuple(dict.fromkeys(candidates[item] for item in found))[:count]
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _DuplicateKeyError(key)
+        result[key] = value
+    return result
+
+
+def _validate(data: Any, path: Path) -> None:
+    # Imported late: a listing that needs no registry should not pay for the validator.
+    import fastjsonschema
+
+    validate = fastjsonschema.compile(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    try:
+        validate(data)
+    except fastjsonschema.JsonSchemaException as error:
+        raise RegistryError(f"{path}: {describe_violation(error)}") from error
+
+
+def describe_violation(error: Any) -> str:
+    """A schema violation as 'JSON pointer: what was expected'.
+
+    ``error`` is a fastjsonschema.JsonSchemaException, whose path starts with the word "data".
+    """
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in error.path[1:]]
+    message = error.message.removeprefix(error.name or "").strip()
+    return f"/{'/'.join(steps)}: {message}"
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` on top of ``base``, object by object; lists are replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
+    defaults: dict[str, Any] = {key: block[key] for key in INHERITED if key in block}
+    if "scores" in block:
+        defaults["scores"] = block["scores"]
+    dependencies = tuple(block["dependencies"])
+    models = []
+    for model_id, entry in block["models"].items():
+        merged = _merge(defaults, {key: entry[key] for key in (*INHERITED, "scores") if key in entry})
+        model = Model(
+            id=_resolve_path(model_id, path),
+            family=name,
+            task=entry.get("task", block["task"]),
+            class_name=entry["class"],
+            model_type=entry["model_type"],
+            description=entry["description"],
+            vocab_size=entry["vocab_size"],
+            parameters=entry.get("parameters"),
+            download_mb=entry.get("download_mb"),
+            dependency_note=entry["dependency_note"],
+            dependencies=tuple(dict.fromkeys((*dependencies, *entry.get("dependencies", ())))),
+            revision=entry.get("revision"),
+            gated=entry.get("gated", False),
+            config=entry.get("config", {}),
+            expected=tuple(Expectation(**item) for item in entry.get("expected", ())),
+            **merged,
+        )
+        models.append(model)
+    if block["default_model"] not in block["models"]:
+        raise RegistryError(
+            f"{path}: /families/{name}/default_model: {block['default_model']!r} is not one of "
+            "the family's models"
+        )
+    return Family(
+        name=name,
+        description=block["description"],
+        task=block["task"],
+        class_name=block["class"],
+        default_model=_resolve_path(block["default_model"], path),
+        dependencies=dependencies,
+        models=tuple(models),
+        defaults=defaults,
+    )
+
+
+def _resolve_path(model_id: str, registry: Path) -> str:
+    """A model named by a relative path is relative to its registry, not to where one stands."""
+    if model_id.startswith(("./", "../")):
+        return str((registry.parent / model_id).resolve())
+    return model_id
+
+
+def _check_unique_ids(families: tuple[Family, ...], path: Path) -> None:
+    seen: dict[str, str] = {}
+    for family in families:
+        for model in family.models:
+            if model.id in seen:
+                raise RegistryError(
+                    f"{path}: the model {model.id!r} stands in two families, "
+                    f"{seen[model.id]} and {family.name}"
+                )
+            seen[model.id] = family.name
+
+
