@@ -250,7 +250,10 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             revision=entry.get("revision"),
             gated=entry.get("gated", False),
             config=entry.get("config", {}),
-            expected=tuple(Expectation(**item) for item in entry.get("expected", ())),
+            expected=tuple(
+                Expectation(**item)
+                for item in (*entry.get("expected", ()), *block.get("expected", ()))
+            ),
             **merged,
         )
         models.append(model)

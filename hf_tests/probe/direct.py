@@ -46,5 +46,5 @@ def check(job: Job, record: Record) -> None:
         )
     record.note(trial_times=times)
     record.note_memory(peak)
-    record.stage = "judgement"
-    record.verdict = task.judge(subject, inputs, outputs)
+    with record.timed("judgement"), torch.inference_mode():
+        record.verdict = task.judge(subject, inputs, outputs)

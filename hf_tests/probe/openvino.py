@@ -63,8 +63,8 @@ def check(job: Job, record: Record) -> None:
         )
     record.note(trial_times=times)
     record.note_memory(peak)
-    record.stage = "judgement"
-    record.verdict = task.judge(subject, inputs, outputs)
+    with record.timed("judgement"), torch.inference_mode():
+        record.verdict = task.judge(subject, inputs, outputs)
 
 
 def constants_mb(network: Any) -> float | None:

@@ -21,6 +21,9 @@ def check(job: Job, record: Record) -> None:
         version = dependencies.version("transformers")
         raise Skip(f"transformers {version} has no {name} pipeline", "unsupported")
     task = tasks.get(name)
+    missing = dependencies.unmet(task.pipeline_dependencies)
+    if missing is not None:
+        raise Skip(f"the {name} pipeline needs it: {missing}", "missing_dependency")
     with record.timed("checkpoint"):
         folder = str(checkpoints.folder_of(job))
         record.checkpoint = folder

@@ -46,6 +46,8 @@ class Task(abc.ABC):
     name: str
     processor_class: str
     openvino_class: str
+    pipeline_dependencies: tuple[str, ...] = ()
+    """Distributions that the pipeline needs and the model itself does not."""
 
     def openvino_class_for(self, class_name: str) -> str:
         """The class of optimum-intel for a transformers class of this task."""

@@ -20,6 +20,7 @@ class MaskGeneration(base.Task):
     name = "mask-generation"
     processor_class = "AutoProcessor"
     openvino_class = "OVSamModel"
+    pipeline_dependencies = ("torchvision",)  # it drops overlapping masks by torchvision's NMS
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         # Batch of one image, one prompt in it, one point in the prompt.

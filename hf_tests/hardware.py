@@ -1,0 +1,178 @@
+"""This machine: processor, memory, GPUs and OpenVINO's devices, found without importing torch.
+
+GPUs are asked of the driver's own tool; OpenVINO's devices of a short-lived process, so that
+neither library is ever loaded into the process that asks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_tests import dependencies
+
+DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d+)?|openvino(:(cpu|gpu(\.\d+)?|npu))?")
+QUERY_TIMEOUT_S = 60.0
+MIB = 1024 * 1024
+GPU_FIELDS = ("index", "name", "memory.total", "driver_version")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that models can run on: ``cpu``, ``cuda:0``, ``mps``, ``openvino:gpu``."""
+
+    name: str
+    description: str
+    memory_mb: float | None = None
+    driver: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name without its unit: ``cuda`` of ``cuda:1``."""
+        return self.name.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The machine that a run ran on."""
+
+    machine: str
+    system: str
+    python: str
+    processor: str
+    cores: int
+    memory_mb: float | None
+    devices: tuple[Device, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form."""
+        return dataclasses.asdict(self)
+
+    def kinds(self) -> tuple[str, ...]:
+        """One name for each kind of device that torch or OpenVINO can use, ``cpu`` first."""
+        return tuple(dict.fromkeys(device.kind for device in self.devices))
+
+    def names(self) -> tuple[str, ...]:
+        """Every single device."""
+        return tuple(device.name for device in self.devices)
+
+
+def is_device(name: str) -> bool:
+    """Whether a name is one that a device can have, present or not."""
+    return DEVICE_PATTERN.fullmatch(name) is not None
+
+
+@functools.cache
+def detect() -> Hardware:
+    """Look at this machine; a part that cannot be found out is left out, never an error."""
+    memory = total_memory_mb()
+    processor = processor_name()
+    devices = [Device("cpu", processor, memory)]
+    devices += _cuda_devices()
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        devices.append(Device("mps", processor, memory))
+    devices += _openvino_devices()
+    return Hardware(
+        machine=platform.machine(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        processor=processor,
+        cores=available_cores(),
+        memory_mb=memory,
+        devices=tuple(devices),
+    )
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """The processor's marketing name, or the architecture where the system does not tell it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def total_memory_mb() -> float | None:
+    """Physical memory in MiB."""
+    found = _memory()
+    return None if found is None else found[0]
+
+
+def free_memory_mb() -> float | None:
+    """Memory in MiB that new processes can have without swapping."""
+    found = _memory()
+    return None if found is None else found[1]
+
+
+def _memory() -> tuple[float, float] | None:
+    try:
+        import psutil
+    except ImportError:
+        return None
+    memory = psutil.virtual_memory()
+    return memory.total / MIB, memory.available / MIB
+
+
+def _cuda_devices() -> list[Device]:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    query = f"--query-gpu={','.join(GPU_FIELDS)}"
+    output = _output([command, query, "--format=csv,noheader,nounits"])
+    devices = []
+    for line in (output or "").splitlines():
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) == len(GPU_FIELDS) and fields[0].isdigit():
+            index, name, memory, driver = fields
+            size = float(memory) if memory.replace(".", "", 1).isdigit() else None
+            devices.append(Device(f"cuda:{index}", name, size, driver))
+    return devices
+
+
+def _openvino_devices() -> list[Device]:
+    if dependencies.version("openvino") is None:
+        return []
+    output = _output([sys.executable, "-m", "hf_tests.probe.openvino_devices"])
+    try:
+        found = json.loads(output or "[]")
+        return [Device(**item) for item in found]
+    except (ValueError, TypeError):
+        return []
+
+
+def _output(command: list[str]) -> str | None:
+    root = str(Path(__file__).resolve().parent.parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=QUERY_TIMEOUT_S,
+            env=environment,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

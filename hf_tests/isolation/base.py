@@ -1,0 +1,61 @@
+"""How a job is given a process of its own: the interface, and how such a process may end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hf_tests.job import Job
+
+EXITED = "exited"
+SIGNALLED = "signalled"
+TIMED_OUT = "timed_out"
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job's process ended.
+
+    ``launched`` is the monotonic clock when it was started, ``wall_s`` the seconds that it lived.
+    """
+
+    reason: str
+    exit_status: int | None
+    launched: float
+    wall_s: float
+
+    def describe(self) -> str:
+        """The ending as half a sentence: "was killed by SIGSEGV"."""
+        if self.reason == TIMED_OUT:
+            return f"was still running after {self.wall_s:.0f} s and was stopped"
+        if self.reason == INTERRUPTED:
+            return "was stopped because the run was interrupted"
+        if self.reason == SIGNALLED and self.exit_status is not None:
+            return f"was killed by {signal_name(-self.exit_status)}"
+        return f"exited with status {self.exit_status}"
+
+
+class Launcher(Protocol):
+    """Runs one job in a process of its own and waits for its end."""
+
+    name: str
+
+    def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], None]) -> Ending:
+        """Run the job; its events go to ``stream``, its output to ``log``.
+
+        ``tick`` is called about once a second while waiting. Whatever the process does, this
+        returns once it has ended, at the latest when the job's time is up. On KeyboardInterrupt
+        the process is ended first.
+        """
+
+
+def signal_name(number: int) -> str:
+    """``SIGSEGV`` for 11; the number itself where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,36 @@
+"""The environment variables of a job's process: the same for every job, whatever the parent's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from hf_tests.job import Job
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+QUIET_AND_REPEATABLE = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONUNBUFFERED": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
+}
+
+
+def of_job(job: Job, temporary: Path, parent: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables for a job; ``temporary`` becomes its folder for temporary files.
+
+    Only a job that still has to download its checkpoint may reach the Hub.
+    """
+    environment = {**parent, **QUIET_AND_REPEATABLE}
+    environment["TMPDIR"] = environment["TEMP"] = environment["TMP"] = str(temporary)
+    paths = [str(ROOT), *filter(None, [parent.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    if job.weights != "hub" or job.checkpoint is not None:
+        environment["HF_HUB_OFFLINE"] = "1"
+    return environment

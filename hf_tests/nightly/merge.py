@@ -1,0 +1,167 @@
+"""From jobs' outcomes to the files of a run: pure functions that only build JSON documents."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hf_tests import outcome
+from hf_tests.nightly.schedule import JobOutcome
+from hf_tests.outcome import CheckResult
+from hf_tests.registry import Model
+
+VERSION = 1
+"""Version of both documents, raised when a key changes its meaning."""
+
+
+def model_document(
+    model: Model,
+    results: Sequence[CheckResult],
+    hardware: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+) -> dict[str, Any]:
+    """One model's checks on all its devices, in the structure of the specification."""
+    return {
+        "version": VERSION,
+        "results": {result.key: _result(result) for result in results},
+        "examples": [
+            {"method": result.key, "input": example.input, "output": example.output}
+            for result in results
+            for example in result.examples
+        ],
+        "performance": {
+            result.key: performance(result) for result in results if result.measurement.trial_times
+        },
+        "hardware": dict(hardware),
+        "metadata": {
+            **metadata,
+            "family": model.family,
+            "model": model.id,
+            "description": model.description,
+            "revision": model.revision,
+        },
+    }
+
+
+def run_document(
+    done: Sequence[JobOutcome],
+    hardware: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    files: Mapping[str, str],
+) -> dict[str, Any]:
+    """The whole run: metadata, hardware, counts, a row for each check and each job.
+
+    ``files`` gives each model's file, relative to the run's folder.
+    """
+    results = [result for item in done for result in item.results]
+    return {
+        "version": VERSION,
+        "metadata": dict(metadata),
+        "hardware": dict(hardware),
+        "counts": counts(results),
+        "weights": dict(Counter(item.job.weights for item in _one_per_model(done))),
+        "checks": [
+            {
+                "key": result.key,
+                "family": result.family,
+                "model": result.model,
+                "device": result.device,
+                "method": result.method,
+                "task": result.task,
+                "class": result.class_name,
+                "weights": result.weights,
+                "status": result.status,
+                "error_type": result.error_type,
+                "error": result.error,
+                "reason": result.reason,
+                "hint": result.hint,
+                "avg_time": _average(result),
+                "duration": result.duration,
+                "file": files[result.model],
+            }
+            for result in results
+        ],
+        "jobs": [
+            {
+                "name": item.job.name,
+                "family": item.job.model.family,
+                "model": item.job.model.id,
+                "device": item.job.device,
+                "timeout": item.job.timeout_s,
+                "ending": item.ending.reason if item.ending else None,
+                "exit_status": item.ending.exit_status if item.ending else None,
+                "wall_time": item.ending.wall_s if item.ending else None,
+                "startup_time": item.startup_s,
+            }
+            for item in done
+        ],
+    }
+
+
+def counts(results: Sequence[CheckResult]) -> dict[str, int]:
+    """How many checks ended in each status, every status named, and their total."""
+    found = Counter(result.status for result in results)
+    return {**{status: found[status] for status in outcome.STATUSES}, "total": len(results)}
+
+
+def performance(result: CheckResult) -> dict[str, Any]:
+    """A check's figures: seconds, MiB and counts; None for what was not measured."""
+    figures = dataclasses.asdict(result.measurement)
+    times = figures.pop("trial_times")
+    return {
+        "num_runs": len(times),
+        "avg_time": statistics.fmean(times),
+        "median_time": statistics.median(times),
+        "min_time": min(times),
+        "max_time": max(times),
+        "trial_times": list(times),
+        **figures,
+    }
+
+
+def _result(result: CheckResult) -> dict[str, Any]:
+    """A check's entry; the method's own figures are prefixed with its name, as specified."""
+    times = result.measurement.trial_times
+    prefixed: dict[str, Any] = {
+        "success": result.status == outcome.PASSED,
+        "error_type": result.error_type,
+        "load_time": result.measurement.load_time,
+        "avg_time": _average(result),
+        "min_time": min(times) if times else None,
+        "max_time": max(times) if times else None,
+        "num_runs": len(times),
+    }
+    if result.error is not None:
+        prefixed |= {"error": result.error, "traceback": result.traceback, "hint": result.hint}
+    entry: dict[str, Any] = {
+        "model": result.model,
+        "device": result.device,
+        "task": result.task,
+        "class": result.class_name,
+        "weights": result.weights,
+        "checkpoint": result.checkpoint,
+        "status": result.status,
+        "reason": result.reason,
+        "stage": result.stage,
+        "duration": result.duration,
+        "tokenizer_load_time": result.measurement.tokenizer_load_time,
+        "model_load_time": result.measurement.model_load_time,
+        "model_size_mb": result.measurement.model_size_mb,
+        "peak_memory_mb": result.measurement.peak_memory_mb,
+        "predictions": list(result.predictions),
+    }
+    if result.measurement.conversion_time is not None:
+        entry["conversion_time"] = result.measurement.conversion_time
+    return entry | {f"{result.method}_{name}": value for name, value in prefixed.items()}
+
+
+def _average(result: CheckResult) -> float | None:
+    times = result.measurement.trial_times
+    return statistics.fmean(times) if times else None
+
+
+def _one_per_model(done: Sequence[JobOutcome]) -> list[JobOutcome]:
+    return list({item.job.model.id: item for item in done}.values())

@@ -1,0 +1,174 @@
+"""From a selection to jobs: one for every model on every device."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hf_tests import dependencies, hardware, outcome
+from hf_tests import registry as registries
+from hf_tests.job import Job
+from hf_tests.nightly import select, weights
+from hf_tests.nightly.usage import UsageError, unknown
+from hf_tests.registry import Model, Registry, RegistryError
+
+TINY_TIMEOUT_S = 600.0
+TIMEOUT_S_PER_GIB = 240.0  # loading, converting and running real weights on a slow machine
+DOWNLOAD_S_PER_GIB = 600.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How jobs are to be run, whatever models and devices are chosen.
+
+    ``timeout_s`` None means by the size of the weights.
+    """
+
+    weights: str = "auto"
+    methods: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    cache_dir: str = ""
+    trials: int = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a run, in order; ``headline`` says on which weights they run.
+
+    ``problems`` are sentences about entries of the registry that cannot be right; their jobs are
+    in the plan all the same, and report it.
+    """
+
+    jobs: tuple[Job, ...]
+    headline: str
+    problems: tuple[str, ...] = ()
+
+
+def default_cache_dir(environment: Mapping[str, str] = os.environ) -> str:
+    """Where tiny checkpoints are kept: HF_TESTS_CACHE, or the user's cache folder."""
+    if environment.get("HF_TESTS_CACHE"):
+        return str(Path(environment["HF_TESTS_CACHE"]).expanduser().resolve())
+    if sys.platform == "win32":
+        base = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return str(base / "hf-tests")
+
+
+def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> Plan:
+    """Plan every chosen model on every chosen device. Raises UsageError when that is nothing."""
+    sources = [(model, weights.source_of(model, options.weights)) for model in models]
+    jobs = []
+    for model, source in sources:
+        for device in devices:
+            methods = select.methods(device, options.methods)
+            if methods:
+                jobs.append(
+                    Job(
+                        model=model,
+                        device=device,
+                        methods=methods,
+                        weights=source.kind,
+                        checkpoint=source.folder,
+                        cache_dir=options.cache_dir or default_cache_dir(),
+                        timeout_s=options.timeout_s or _timeout_s(source),
+                        trials=options.trials,
+                    )
+                )
+    if not jobs:
+        wanted = ", ".join(options.methods)
+        raise UsageError(f"nothing to run: no chosen device ({', '.join(devices)}) has the method {wanted}.")
+    notes = [f"{model.id}: {source.note}" for model, source in sources if source.note]
+    headline = "\n".join([weights.summary(sources, options.weights), *notes])
+    return Plan(tuple(jobs), headline, class_problems(models))
+
+
+def class_problems(models: Sequence[Model]) -> tuple[str, ...]:
+    """A sentence for each model whose class this transformers does not have.
+
+    None where transformers is not installed: then every check says that instead.
+    """
+    problems = []
+    for model in models:
+        known = dependencies.transformers_classes(model.model_type)
+        if known is None:
+            return ()
+        if model.class_name in known:
+            continue
+        every = dependencies.transformers_classes() or frozenset()
+        if model.class_name not in every:
+            near = registries.nearest(model.class_name, every)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            version = dependencies.version("transformers")
+            problems.append(
+                f"{model.family}/{model.id}: transformers {version} has no class "
+                f"{model.class_name!r}{hint}"
+            )
+    return tuple(problems)
+
+
+def jobs_from_environment(
+    family: str, environment: Mapping[str, str] = os.environ
+) -> tuple[Job, ...]:
+    """The jobs of one family for a plain unittest run, narrowed by the environment.
+
+    HF_TESTS_MODELS and HF_TESTS_DEVICES are lists split by commas or spaces; HF_TESTS_WEIGHTS is
+    auto, tiny or hub; HF_TESTS_REGISTRY a file in place of the shipped one. A model of another
+    family is passed over, so that one value serves all families. Raises UsageError.
+    """
+    try:
+        registry = registries.load(environment.get("HF_TESTS_REGISTRY") or registries.DEFAULT_PATH)
+    except RegistryError as error:
+        raise UsageError(str(error)) from error
+    choice = environment.get("HF_TESTS_WEIGHTS") or "auto"
+    if choice not in weights.CHOICES:
+        raise unknown("value of HF_TESTS_WEIGHTS", choice, weights.CHOICES)
+    names = _split(environment.get("HF_TESTS_MODELS"))
+    found = select.models(registry, names=names) if names else registry.family(family).models
+    models = [model for model in found if model.family == family]
+    devices = select.devices(hardware.detect(), _split(environment.get("HF_TESTS_DEVICES")))
+    if not models:
+        return ()
+    return make(models, devices, Options(weights=choice)).jobs
+
+
+def registry_of(path: str | None) -> Registry:
+    """The registry at a path, or the shipped one. Raises UsageError, also for a family that no
+    module tests."""
+    try:
+        registry = registries.load(path or registries.DEFAULT_PATH)
+    except RegistryError as error:
+        raise UsageError(str(error)) from error
+    folder = Path(__file__).resolve().parent.parent
+    for family in registry.families:
+        if not (folder / f"test_{family.name}.py").is_file():
+            raise UsageError(
+                f"{registry.path}: /families/{family.name}: there is no hf_tests/test_{family.name}.py "
+                "to test it."
+            )
+    return registry
+
+
+def check_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as methods. Raises UsageError for one that is none."""
+    for name in names:
+        if name not in outcome.METHODS:
+            raise unknown("method", name, outcome.METHODS, f"Methods: {', '.join(outcome.METHODS)}.")
+    return tuple(dict.fromkeys(names))
+
+
+def _split(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
+
+
+def _timeout_s(source: weights.Source) -> float:
+    if source.kind == "tiny" or source.size_mb is None:
+        return TINY_TIMEOUT_S
+    gib = source.size_mb / 1024
+    rate = TIMEOUT_S_PER_GIB + (DOWNLOAD_S_PER_GIB if source.folder is None else 0.0)
+    return TINY_TIMEOUT_S + gib * rate

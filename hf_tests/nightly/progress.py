@@ -1,0 +1,102 @@
+"""What a person sees while a run goes: a bar on a terminal, plain lines otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import Any, TextIO
+
+from hf_tests import outcome
+from hf_tests.job import Job
+from hf_tests.nightly.schedule import JobOutcome
+from hf_tests.nightly.wording import count_statuses, one_line
+
+QUIET, NORMAL, VERBOSE = 0, 1, 2
+WIDTH = 80
+
+
+class Lines:
+    """One line a job, a line more for each check that went wrong; all checks when verbose."""
+
+    def __init__(self, total: int, level: int = NORMAL, file: TextIO | None = None) -> None:
+        self._total = total
+        self._level = level
+        self._file = file or sys.stdout
+        self._done = 0
+        self._started = time.monotonic()
+
+    def begin(self, job: Job) -> None:
+        """A job is about to start."""
+        del job
+        self._started = time.monotonic()
+
+    def tick(self) -> None:
+        """About a second has passed; lines do not move."""
+
+    def end(self, done: JobOutcome) -> None:
+        """Print the job's line."""
+        self._done += 1
+        bad = [result for result in done.results if result.is_bad]
+        if self._level > QUIET or bad:
+            digits = len(str(self._total))
+            seconds = time.monotonic() - self._started
+            job = done.job
+            self.write(
+                f"[{self._done:{digits}}/{self._total}] {job.model.family}/{job.model.id} on {job.device}: "
+                f"{count_statuses(done.results)} ({seconds:.1f} s, {job.weights})"
+            )
+        for result in done.results if self._level >= VERBOSE else bad:
+            text = result.error or result.reason or ""
+            self.write(one_line(f"    {result.key} {result.status} {result.error_type} {text}", WIDTH))
+            if self._level >= VERBOSE and result.is_bad and result.traceback:
+                self.write(result.traceback)
+
+    def write(self, text: str) -> None:
+        """Print text now."""
+        print(text, file=self._file, flush=True)
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class Bar(Lines):
+    """tqdm's bar with the running job and the number of failures; failures scroll above it."""
+
+    def __init__(self, total: int, level: int = NORMAL) -> None:
+        super().__init__(total, level if level >= VERBOSE else QUIET)
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(total=total, unit="job", dynamic_ncols=True, leave=False)
+        self._statuses: Counter[str] = Counter()
+
+    def begin(self, job: Job) -> None:
+        super().begin(job)
+        self._bar.set_description_str(one_line(f"{job.model.id} on {job.device}", WIDTH // 2))
+
+    def tick(self) -> None:
+        """Let the bar's clock go on."""
+        self._bar.refresh()
+
+    def end(self, done: JobOutcome) -> None:
+        super().end(done)
+        self._statuses.update(result.status for result in done.results)
+        failed = sum(self._statuses[status] for status in outcome.BAD_STATUSES)
+        self._bar.set_postfix_str(f"{failed} failed")
+        self._bar.update()
+
+    def write(self, text: str) -> None:
+        self._bar.write(text)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def watcher(total: int, level: int) -> Lines:
+    """A bar where standard output is a terminal and tqdm is installed; lines otherwise."""
+    if level > QUIET and sys.stdout.isatty() and sys.stderr.isatty():
+        try:
+            return Bar(total, level)
+        except ImportError:
+            pass
+    return Lines(total, level)

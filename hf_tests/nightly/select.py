@@ -1,0 +1,112 @@
+"""From what was asked for (families, models, devices, methods) to what will be tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from hf_tests import hardware, outcome
+from hf_tests.nightly import weights
+from hf_tests.nightly.usage import UsageError, unknown
+from hf_tests.registry import Family, Model, Registry
+
+
+def models(
+    registry: Registry, families: Sequence[str] = (), names: Sequence[str] = ()
+) -> tuple[Model, ...]:
+    """The models of the named families and the named models; all of them when nothing is named.
+
+    A name is an id of the registry, a folder with a config.json, or a Hub id whose config.json is
+    in the Hub's cache; for the last two the family is the one that has such models. Raises
+    UsageError.
+    """
+    if not families and not names:
+        return registry.models
+    chosen: dict[str, Model] = {}
+    for name in families:
+        for model in _family(registry, name).models:
+            chosen[model.id] = model
+    for name in names:
+        model = _model(registry, name)
+        chosen[model.id] = model
+    return tuple(chosen.values())
+
+
+def devices(machine: hardware.Hardware, names: Sequence[str] = (), every: bool = False) -> tuple[str, ...]:
+    """The named devices, or one of each kind that the machine has, or every single one.
+
+    OpenVINO is among them even where it is not installed, so that its absence is reported. A named
+    device need not be there: its checks are skipped and say so. Raises UsageError for a name that
+    no device can have.
+    """
+    for name in names:
+        if not hardware.is_device(name):
+            known = ("cpu", "cuda", "cuda:0", "cuda:1", "mps", "openvino", "openvino:gpu", "openvino:npu")
+            raise unknown("device", name, known, f"Devices here: {', '.join(machine.names())}.")
+    if names:
+        return tuple(dict.fromkeys("openvino" if name == "openvino:cpu" else name for name in names))
+    found = machine.names() if every else machine.kinds()
+    return tuple(dict.fromkeys((*found, "openvino")))
+
+
+def methods(device: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The wanted methods that a device has: OpenVINO's devices have one, all others the rest."""
+    fitting = [m for m in outcome.METHODS if (m == "openvino") == device.startswith("openvino")]
+    return tuple(method for method in fitting if not wanted or method in wanted)
+
+
+def _family(registry: Registry, name: str) -> Family:
+    try:
+        return registry.family(name)
+    except KeyError:
+        known = [family.name for family in registry.families]
+        raise unknown("family", name, known, f"Families: {', '.join(known)}.") from None
+
+
+def _model(registry: Registry, name: str) -> Model:
+    for model in registry.models:
+        if model.id == name:
+            return model
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _from_config(registry, str(path.resolve()), path / "config.json")
+    if path.is_absolute() or name.startswith((".", "~")):
+        raise UsageError(f"{name} is not a folder.")
+    config = weights.cached_file(name, "config.json")
+    if config is not None:
+        return _from_config(registry, name, config)
+    raise unknown(
+        "model",
+        name,
+        [model.id for model in registry.models],
+        "It is not in the registry, not a folder and not in the Hub's cache; to test another "
+        f"model of the Hub, fetch it first: hf download {name}",
+    )
+
+
+def _from_config(registry: Registry, model_id: str, path: Path) -> Model:
+    """The unlisted model that a config.json describes."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path.parent} holds no config.json, so it is no model's folder.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as JSON: {error}") from None
+    model_type = config.get("model_type") if isinstance(config, dict) else None
+    if not isinstance(model_type, str):
+        raise UsageError(f"{path} names no model_type, so its family cannot be found.")
+    named = config.get("architectures")
+    classes = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
+    for model in registry.models:
+        if model.model_type == model_type and (not classes or model.class_name in classes):
+            family = registry.family(model.family)
+            return family.unlisted(model_id, model.class_name, model_type)
+    known = sorted({model.class_name for model in registry.models if model.model_type == model_type})
+    if known:
+        raise UsageError(
+            f"{path} is of {' and '.join(classes)}; of {model_type} models the registry knows "
+            f"{', '.join(known)}. Add an entry with its class to test it."
+        )
+    types = ", ".join(sorted({model.model_type for model in registry.models}))
+    raise UsageError(f"{path} is a {model_type} model, and no family has such models, only: {types}.")

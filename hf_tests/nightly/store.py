@@ -1,0 +1,106 @@
+"""The files of a run: where each lies, and how it is written so that none is seen half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from hf_tests import filenames
+from hf_tests.job import Job
+from hf_tests.nightly.usage import UsageError
+
+LATEST = "latest"
+
+
+class RunFolder:
+    """One run's folder under the results folder."""
+
+    def __init__(self, results: Path, run_id: str) -> None:
+        self.results = results
+        self.run_id = run_id
+        self.path = results / run_id
+
+    @classmethod
+    def create(cls, results: Path) -> RunFolder:
+        """Make the folder of a new run. Raises UsageError where it cannot be written.
+
+        The id is the UTC time and a few letters, so that two runs of one second stay apart.
+        """
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            path = Path(tempfile.mkdtemp(prefix=f"{stamp}-", dir=results))
+            path.chmod(0o755)
+            folder = cls(results, path.name)
+            for part in (folder.models, folder.jobs, folder.logs):
+                part.mkdir()
+        except OSError as error:
+            raise UsageError(
+                f"the results folder {results} cannot be written: {error.strerror or error}"
+            ) from error
+        return folder
+
+    @property
+    def models(self) -> Path:
+        """Folder of the merged files, one a model."""
+        return self.path / "models"
+
+    @property
+    def jobs(self) -> Path:
+        """Folder of the jobs' streams."""
+        return self.path / "jobs"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the jobs' logs."""
+        return self.path / "logs"
+
+    def stream(self, job: Job) -> Path:
+        """The job's stream."""
+        return self.jobs / f"{job.name}.jsonl"
+
+    def log(self, job: Job) -> Path:
+        """The job's standard output and error."""
+        return self.logs / f"{job.name}.log"
+
+    def model_file(self, family: str, model: str) -> Path:
+        """The merged file of a model."""
+        return self.models / filenames.escape(family) / f"{filenames.escape(model)}.json"
+
+    def make_latest(self) -> None:
+        """Point ``results/latest`` to this run: a link, or a file with its id where links cannot be."""
+        temporary = self.results / f".{LATEST}-{self.run_id}"
+        target = self.results / LATEST
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        try:
+            temporary.symlink_to(self.run_id, target_is_directory=True)
+        except OSError:
+            temporary.write_text(self.run_id + "\n", encoding="utf-8")
+        os.replace(temporary, target)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file under a temporary name beside it and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,132 @@
+"""Which checkpoint a model is tested on: its own folder, the Hub's cache, or a tiny one.
+
+The Hub client alone is imported, which loads no model library, and only where a run is planned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hf_tests import hardware
+from hf_tests.nightly.usage import UsageError
+from hf_tests.registry import Model
+
+CHOICES = ("auto", "tiny", "hub")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model's weights come from.
+
+    ``kind`` is one of `hf_tests.outcome.WEIGHTS`; ``folder`` is None where it is yet to be built
+    (tiny) or fetched (hub); ``note`` says why ``auto`` did not take the real ones.
+    """
+
+    kind: str
+    folder: str | None
+    size_mb: float | None = None
+    note: str | None = None
+
+
+def source_of(model: Model, choice: str) -> Source:
+    """Resolve ``--weights`` for one model. Raises UsageError where it cannot be.
+
+    ``auto`` takes a folder, else a complete checkpoint of the Hub's cache that fits into the free
+    memory, else a tiny one; it never downloads.
+    """
+    if Path(model.id).is_absolute():
+        if choice != "auto":
+            raise UsageError(f"{model.id} is a folder, so --weights {choice} does not go with it.")
+        return Source("local", model.id, weights_mb(Path(model.id)))
+    if choice == "tiny":
+        return _tiny(model)
+    folder = cached_checkpoint(model)
+    size = weights_mb(folder) if folder is not None else None
+    if choice == "hub":
+        return Source("hub", str(folder) if folder is not None else None, size or model.download_mb)
+    if folder is None:
+        return _tiny(model)
+    free = hardware.free_memory_mb()
+    if size is not None and free is not None and size > free:
+        note = f"its cached checkpoint of {size:.0f} MiB does not fit into the free {free:.0f} MiB"
+        return Source("tiny", None, note=note)
+    return Source("hub", str(folder), size)
+
+
+def _tiny(model: Model) -> Source:
+    if not model.listed:
+        raise UsageError(
+            f"{model.id} is not in the registry, so no tiny checkpoint can be built of it; "
+            "its own is not whole in the Hub's cache."
+        )
+    return Source("tiny", None)
+
+
+def cached_file(model_id: str, name: str, revision: str | None = None) -> Path | None:
+    """A file of a repository in the Hub's cache; None where it is not there."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ImportError:
+        return None
+    try:
+        found = try_to_load_from_cache(model_id, name, revision=revision)
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def cached_checkpoint(model: Model) -> Path | None:
+    """The model's snapshot in the Hub's cache, where its weights are all there as safetensors."""
+    config = cached_file(model.id, "config.json", model.revision)
+    if config is None or not weight_files(config.parent):
+        return None
+    return config.parent
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of a checkpoint; empty where there is none or one is missing."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return ()
+        files = tuple(folder / Path(str(name)).name for name in sorted(names))
+    else:
+        files = (folder / "model.safetensors",)
+    return files if all(path.is_file() for path in files) else ()
+
+
+def weights_mb(folder: Path) -> float | None:
+    """Size of a checkpoint's weight files in MiB; None where they are not all there."""
+    files = weight_files(folder)
+    return sum(path.stat().st_size for path in files) / MIB if files else None
+
+
+def summary(sources: Iterable[tuple[Model, Source]], choice: str) -> str:
+    """The first line of a run: how many models run on which weights, and how to change it."""
+    pairs = list(sources)
+    kinds = [source.kind for _, source in pairs]
+    parts = []
+    for kind, words in (("hub", "from the Hub"), ("local", "local"), ("tiny", "tiny")):
+        if kind in kinds:
+            parts.append(f"{kinds.count(kind)} {words}")
+    line = f"{len(pairs)} model{'s' if len(pairs) != 1 else ''}: " + ", ".join(parts)
+    tiny = [model for model, source in pairs if source.kind == "tiny"]
+    if tiny:
+        line += " (random weights, built here)"
+    missing = [m for m, source in pairs if source.kind != "local" and cached_checkpoint(m) is None]
+    size = sum(model.download_mb or 0.0 for model in missing)
+    if choice == "hub":
+        return f"{line}; {_size(size)} to download" if missing else line
+    return f"{line}; --weights hub would download {_size(size)}" if missing else line
+
+
+def _size(mib: float) -> str:
+    gib = mib / 1024
+    return f"{gib:.0f} GB" if gib >= 10 else f"{gib:.1f} GB"

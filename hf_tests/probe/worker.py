@@ -1,0 +1,117 @@
+"""One job in a process of its own: ``python -m hf_tests.probe.worker STREAM < JOB``.
+
+It runs the very TestCase that ``python -m unittest`` runs, for one model on one device, and
+streams every result as soon as there is one.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import sys
+import unittest
+from pathlib import Path
+
+from hf_tests import outcome, stream
+from hf_tests.family import FamilyTestCase, describe
+from hf_tests.job import Job, result_for
+from hf_tests.outcome import CheckResult
+
+TESTS = {
+    "pipeline": "test_pipeline",
+    "from_pretrained": "test_from_pretrained",
+    "openvino": "test_with_openvino",
+}
+"""The TestCase's method for each method of a job."""
+
+DUMP_MARGIN_S = 1.0  # the stacks are written this long before the parent ends the process
+
+
+class StreamRecorder:
+    """Writes what the TestCase does to the job's stream."""
+
+    def __init__(self, writer: stream.Writer) -> None:
+        self._writer = writer
+        self.methods: set[str] = set()
+
+    def started(self, job: Job, method: str) -> None:
+        """A check begins: should the process die, it dies in this one."""
+        del job
+        self._writer.write("check_started", method=method)
+
+    def finished(self, result: CheckResult) -> None:
+        """A check has ended."""
+        self.methods.add(result.method)
+        self._writer.result(result)
+
+
+def preload(device: str) -> None:
+    """Import the libraries that a job on the device needs, where they are installed.
+
+    A library that fails to import is left alone: the check that needs it says so.
+    """
+    names = ["torch", "transformers", "transformers.pipelines"]
+    if device.startswith("openvino"):
+        names += ["openvino", "optimum.intel"]
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception:  # noqa: BLE001, S112 - any failure of a library belongs to its check
+            continue
+
+
+def run(job: Job, writer: stream.Writer) -> None:
+    """Run all checks of a job; one result a method stands in the stream afterwards."""
+    recorder = StreamRecorder(writer)
+    preload(job.device)
+    writer.write("ready")
+    try:
+        suite = _suite(job, recorder)
+    except Exception as error:  # noqa: BLE001 - a family's module may fail in any way
+        _fail_rest(job, recorder, error)
+    else:
+        unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(suite)
+        _fail_rest(job, recorder, RuntimeError("the test ended without a result"))
+    writer.write("end")
+
+
+def _suite(job: Job, recorder: StreamRecorder) -> unittest.TestSuite:
+    module = importlib.import_module(f"hf_tests.test_{job.model.family}")
+    cases = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, FamilyTestCase)
+        and value.family == job.model.family
+    ]
+    if not cases:
+        raise LookupError(f"{module.__name__} has no TestCase of the family {job.model.family}")
+    suite = unittest.TestSuite()
+    for case in cases:
+        case.jobs, case.recorder = (job,), recorder
+        suite.addTests(case(TESTS[method]) for method in job.methods)
+    return suite
+
+
+def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
+    for method in job.methods:
+        if method not in recorder.methods:
+            fields = describe(error, job, "import")
+            recorder.finished(result_for(job, method, outcome.ERROR, stage="import", **fields))
+
+
+def main() -> int:
+    """Read the job from standard input and run it; the exit status is 0 whatever the results."""
+    writer = stream.Writer(Path(sys.argv[1]))
+    writer.write("start")
+    job = Job.from_json(sys.stdin.read())
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
+    run(job, writer)
+    faulthandler.cancel_dump_traceback_later()
+    writer.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

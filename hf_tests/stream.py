@@ -1,0 +1,70 @@
+"""The stream of a job: JSON Lines that its process appends and that outlive it.
+
+Every line is one event, an object with ``event``: ``start``, ``ready`` (libraries are imported),
+``check_started``, ``check`` (with its CheckResult), ``end``. A process that dies leaves at most
+one torn line, which is passed over when reading.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hf_tests.outcome import CheckResult
+
+VERSION = 1
+
+
+class Writer:
+    """Appends events to a job's stream, each written through before the next step begins."""
+
+    def __init__(self, path: Path) -> None:
+        # A predecessor may have left a torn line: begin on a new one.
+        torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self._file = path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event with the time on the machine's monotonic clock."""
+        line = {"event": event, "version": VERSION, "clock": time.monotonic(), **fields}
+        self._file.write(json.dumps(line, default=str) + "\n")
+        self._file.flush()
+
+    def result(self, result: CheckResult) -> None:
+        """Append a check's result."""
+        self.write("check", result=result.to_json())
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole events of a stream in order; torn or foreign lines are passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and event.get("version") == VERSION and "event" in event:
+            yield event
+
+
+def results(path: Path) -> list[CheckResult]:
+    """The check results of a stream; one that has another form is passed over."""
+    found = []
+    for event in read(path):
+        if event["event"] == "check":
+            try:
+                found.append(CheckResult.from_json(event["result"]))
+            except (KeyError, TypeError, ValueError):
+                continue
+    return found

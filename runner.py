@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Test Hugging Face models on this machine's hardware, each model/device in a process of its own.
+
+Exit status: 0 all well; 1 a check failed; 2 wrong usage or a wrong registry; 3 nothing was
+tested; 4 the framework itself failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hf_tests.hardware import Hardware
+    from hf_tests.registry import Model, Registry
+
+# A listing must answer at once, so what only a run needs is imported where it is used.
+USAGE, FRAMEWORK, INTERRUPTED = 2, 4, 130
+
+EXAMPLES = """examples:
+  python runner.py --all
+  python runner.py --family bert t5 --device cpu
+  python runner.py --model ./my-checkpoint
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    from hf_tests.nightly.usage import UsageError
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _dispatch(parser, options)
+    except UsageError as error:
+        print(f"runner.py: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("runner.py: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; the interpreter's last flush must not fail too.
+        sys.stdout = None  # type: ignore[assignment]
+        return INTERRUPTED
+    except Exception:  # noqa: BLE001 - the exit status must tell our own faults from a model's
+        traceback.print_exc()
+        print("runner.py: this is a fault of the test suite, not of a model.", file=sys.stderr)
+        return FRAMEWORK
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Test Hugging Face models on this machine's hardware, each model/device in a "
+        "process of its own.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what to test")
+    what.add_argument("--all", action="store_true", help="all models of the registry")
+    what.add_argument(
+        "--family", "--category", nargs="+", metavar="NAME", default=[], help="all models of these families"
+    )
+    what.add_argument(
+        "--model",
+        nargs="+",
+        metavar="ID_OR_PATH",
+        default=[],
+        help="these models: ids of the registry or the Hub's cache, or folders",
+    )
+    what.add_argument(
+        "--method", nargs="+", metavar="NAME", default=[], help="pipeline, from_pretrained, openvino"
+    )
+    what.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
+    where = parser.add_argument_group("on what").add_mutually_exclusive_group()
+    where.add_argument(
+        "--device",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="cpu, cuda, cuda:1, mps, openvino, openvino:gpu, ... (default: one of each kind)",
+    )
+    where.add_argument("--all-hardware", action="store_true", help="every single device")
+    where.add_argument("--cpu-only", action="store_true", help="the CPU alone, without OpenVINO")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--weights",
+        choices=("auto", "tiny", "hub"),
+        default="auto",
+        help="auto: a folder or the Hub's cache, else tiny; tiny: random weights, built here; "
+        "hub: published ones, downloaded if need be (default: auto)",
+    )
+    how.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="time for each job (default: by model size)"
+    )
+    how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
+    how.add_argument("--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept")
+    look = parser.add_argument_group("look without testing")
+    look.add_argument("--list-families", action="store_true", help="the registry's families")
+    look.add_argument("--list-models", action="store_true", help="the registry's models")
+    look.add_argument("--list-devices", action="store_true", help="this machine's devices")
+    look.add_argument("--dry-run", action="store_true", help="the plan: one line a job")
+    says = parser.add_mutually_exclusive_group()
+    says.add_argument("--quiet", action="store_true", help="say only what failed, and the summary")
+    says.add_argument("--verbose", action="store_true", help="say every check, with tracebacks")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e7:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    return value
+
+
+def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from hf_tests.nightly import plan, select
+
+    if options.list_devices:
+        from hf_tests import hardware
+
+        return _list_devices(hardware.detect())
+    registry = plan.registry_of(options.registry)
+    if options.list_families:
+        return _list_families(registry)
+    models = select.models(registry, options.family, options.model)
+    if options.list_models:
+        return _list_models(models)
+    if not (options.all or options.family or options.model):
+        parser.print_usage(sys.stderr)
+        print("runner.py: say what to test: --all, --family NAME or --model ID", file=sys.stderr)
+        return USAGE
+    if options.all and (options.family or options.model):
+        print("runner.py: --all does not go with --family or --model", file=sys.stderr)
+        return USAGE
+    return _test(models, options)
+
+
+def _list_families(registry: Registry) -> int:
+    for family in registry.families:
+        count = f"{len(family.models)} model{'s' if len(family.models) != 1 else ''}"
+        print(f"{family.name:10} {count:9} {family.description}")
+    return 0
+
+
+def _list_models(models: Sequence[Model]) -> int:
+    print(f"{'family':8} {'model':38} class")
+    for model in models:
+        gated = " (gated)" if model.gated else ""
+        print(f"{model.family:8} {model.id:38} {model.class_name}{gated}")
+    return 0
+
+
+def _list_devices(machine: Hardware) -> int:
+    print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
+    for device in machine.devices:
+        memory = f"{device.memory_mb / 1024:.1f} GB" if device.memory_mb else ""
+        print(f"{device.name:14} {memory:>9}  {device.description}")
+    if not any(device.kind == "openvino" for device in machine.devices):
+        from hf_tests import dependencies
+
+        reason = dependencies.unmet(dependencies.OPENVINO) or "it finds no device"
+        print(f"{'openvino':14} {'':>9}  not usable: {reason}")
+    return 0
+
+
+def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
+    from hf_tests import hardware
+    from hf_tests.isolation.spawn import SpawnLauncher
+    from hf_tests.nightly import plan, progress, run, select, summary
+
+    methods = plan.check_methods(options.method)
+    names = ["cpu"] if options.cpu_only else options.device
+    select.devices(hardware.Hardware("", "", "", "", 0, None, ()), names)  # a typing error costs no look around
+    machine = hardware.detect()
+    chosen = plan.make(
+        models,
+        select.devices(machine, names, options.all_hardware),
+        plan.Options(
+            weights=options.weights,
+            methods=methods,
+            timeout_s=options.timeout,
+            cache_dir=str(Path(options.cache_dir).expanduser().resolve()) if options.cache_dir else "",
+        ),
+    )
+    print(chosen.headline, flush=True)
+    for problem in chosen.problems:
+        print(f"runner.py: wrong registry: {problem}", file=sys.stderr)
+    if options.dry_run:
+        for job in chosen.jobs:
+            print(f"{job.model.family:8} {job.model.id:38} {job.device:10} {job.weights:5} {', '.join(job.methods)}")
+        return USAGE if chosen.problems else 0
+    if len(chosen.problems) == len(models):
+        return USAGE
+    level = progress.QUIET if options.quiet else progress.VERBOSE if options.verbose else progress.NORMAL
+    watcher = progress.watcher(len(chosen.jobs), level)
+    described = {
+        key: value for key, value in sorted(vars(options).items()) if value not in (None, False, [], "")
+    }
+    finished = run.execute(chosen, machine, SpawnLauncher(), Path(options.results_dir), described, watcher)
+    watcher.close()
+    print(f"\n{summary.text(finished)}")
+    return finished.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
