@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter's last flush must not fail too.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the exit status must tell our own faults from a model's
         traceback.print_exc()
@@ -70,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to test")
     what.add_argument("--all", action="store_true", help="all models of the registry")
     what.add_argument(
-        "--family", "--category", nargs="+", metavar="NAME", default=[], help="all models of these families"
+        "--family",
+        "--category",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="all models of these families",
     )
     what.add_argument(
         "--model",
@@ -80,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         help="these models: ids of the registry or the Hub's cache, or folders",
     )
     what.add_argument(
-        "--method", nargs="+", metavar="NAME", default=[], help="pipeline, from_pretrained, openvino"
+        "--method",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="pipeline, from_pretrained, openvino",
     )
     what.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
     where = parser.add_argument_group("on what").add_mutually_exclusive_group()
@@ -102,10 +111,15 @@ def _parser() -> argparse.ArgumentParser:
         "hub: published ones, downloaded if need be (default: auto)",
     )
     how.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="time for each job (default: by model size)"
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="time for each job (default: by model size)",
     )
     how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
-    how.add_argument("--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept")
+    how.add_argument(
+        "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
+    )
     look = parser.add_argument_group("look without testing")
     look.add_argument("--list-families", action="store_true", help="the registry's families")
     look.add_argument("--list-models", action="store_true", help="the registry's models")
@@ -128,13 +142,13 @@ def _seconds(text: str) -> float:
 
 
 def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    from hf_tests.nightly import plan, select
+    from hf_tests.nightly import select
 
     if options.list_devices:
         from hf_tests import hardware
 
         return _list_devices(hardware.detect())
-    registry = plan.registry_of(options.registry)
+    registry = select.registry(options.registry)
     if options.list_families:
         return _list_families(registry)
     models = select.models(registry, options.family, options.model)
@@ -183,18 +197,20 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
     from hf_tests.isolation.spawn import SpawnLauncher
     from hf_tests.nightly import plan, progress, run, select, summary
 
-    methods = plan.check_methods(options.method)
+    wanted = select.check_methods(options.method)
     names = ["cpu"] if options.cpu_only else options.device
-    select.devices(hardware.Hardware("", "", "", "", 0, None, ()), names)  # a typing error costs no look around
+    select.check_devices(names)  # before looking around, which takes a second
     machine = hardware.detect()
     chosen = plan.make(
         models,
         select.devices(machine, names, options.all_hardware),
         plan.Options(
             weights=options.weights,
-            methods=methods,
+            methods=wanted,
             timeout_s=options.timeout,
-            cache_dir=str(Path(options.cache_dir).expanduser().resolve()) if options.cache_dir else "",
+            cache_dir=str(Path(options.cache_dir).expanduser().resolve())
+            if options.cache_dir
+            else "",
         ),
     )
     print(chosen.headline, flush=True)
@@ -202,16 +218,27 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         print(f"runner.py: wrong registry: {problem}", file=sys.stderr)
     if options.dry_run:
         for job in chosen.jobs:
-            print(f"{job.model.family:8} {job.model.id:38} {job.device:10} {job.weights:5} {', '.join(job.methods)}")
+            methods = ", ".join(job.methods)
+            print(f"{job.model.id:38} {job.device:9} {job.weights:5} {methods}")
         return USAGE if chosen.problems else 0
     if len(chosen.problems) == len(models):
         return USAGE
-    level = progress.QUIET if options.quiet else progress.VERBOSE if options.verbose else progress.NORMAL
+    level = (
+        progress.QUIET
+        if options.quiet
+        else progress.VERBOSE
+        if options.verbose
+        else progress.NORMAL
+    )
     watcher = progress.watcher(len(chosen.jobs), level)
     described = {
-        key: value for key, value in sorted(vars(options).items()) if value not in (None, False, [], "")
+        key: value
+        for key, value in sorted(vars(options).items())
+        if value not in (None, False, [], "")
     }
-    finished = run.execute(chosen, machine, SpawnLauncher(), Path(options.results_dir), described, watcher)
+    finished = run.execute(
+        chosen, machine, SpawnLauncher(), Path(options.results_dir), described, watcher
+    )
     watcher.close()
     print(f"\n{summary.text(finished)}")
     return finished.exit_status

@@ -7,13 +7,9 @@ answer costs milliseconds and a broken library can still be named.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import importlib.util
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 MINIMUM = {"transformers": "4.57", "torch": "2.2"}
 """Oldest versions that the checks are written for."""
@@ -32,6 +28,8 @@ REPORTED = (
 @functools.cache
 def version(distribution: str) -> str | None:
     """The installed version of a distribution; None when it is not installed."""
+    import importlib.metadata  # a third of a listing's time, which needs no versions
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -45,6 +43,8 @@ def versions(distributions: Iterable[str] = REPORTED) -> dict[str, str | None]:
 
 def install_command(distributions: Iterable[str]) -> str:
     """The command that installs them into this interpreter's environment."""
+    import shlex
+
     return "python -m pip install " + " ".join(shlex.quote(name) for name in distributions)
 
 
@@ -68,6 +68,8 @@ def unmet_by_optimum_intel() -> str | None:
 
     It pins the transformers that it was written for, and breaks in other places with others.
     """
+    import importlib.metadata
+
     found = version("optimum-intel")
     if found is None:
         return None
@@ -85,7 +87,7 @@ def matches(installed: str, specifier: str) -> bool:
     """Whether a version lies in a range such as ``>=4.51,<5.6`` (PEP 440; empty: any)."""
     from packaging.specifiers import SpecifierSet  # transformers itself needs it
 
-    return SpecifierSet(specifier.strip(" ()")).contains(installed, prereleases=True)
+    return bool(SpecifierSet(specifier.strip(" ()")).contains(installed, prereleases=True))
 
 
 def applies(ranges: Mapping[str, str]) -> bool:
@@ -103,6 +105,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 @functools.cache
 def _package_folder(package: str) -> Path | None:
+    import importlib.util
+
     spec = importlib.util.find_spec(package)
     return Path(spec.origin).parent if spec and spec.origin else None
 
@@ -135,5 +139,3 @@ def transformers_classes(model_type: str | None = None) -> frozenset[str] | None
         text = path.read_text(encoding="utf-8", errors="replace")
         names.update(re.findall(r"^class (\w+)", text, re.MULTILINE))
     return frozenset(names)
-
-

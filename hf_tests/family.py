@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 import unittest
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from hf_tests import dependencies, outcome
 from hf_tests.job import Job, result_for
@@ -103,12 +103,17 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
         _run_method(job, method, record)
     except Skip as skip:
         result = result_for(
-            job, method, outcome.SKIPPED, reason=str(skip), error_type=skip.error_type, stage=record.stage
+            job,
+            method,
+            outcome.SKIPPED,
+            reason=str(skip),
+            error_type=skip.error_type,
+            stage=record.stage,
         )
         return result, skip
     except Exception as caught:  # noqa: BLE001 - whatever a model raises is a result
         error = caught
-    fields = {
+    fields: dict[str, Any] = {
         "checkpoint": record.checkpoint,
         "stage": record.stage,
         "duration": time.perf_counter() - start,
@@ -182,5 +187,9 @@ def _run_method(job: Job, method: str, record: object) -> None:
     from hf_tests.probe.record import Record
 
     assert isinstance(record, Record)
-    checks = {"pipeline": pipeline.check, "from_pretrained": direct.check, "openvino": openvino.check}
+    checks = {
+        "pipeline": pipeline.check,
+        "from_pretrained": direct.check,
+        "openvino": openvino.check,
+    }
     checks[method](job, record)

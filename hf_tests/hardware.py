@@ -12,8 +12,6 @@ import json
 import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +131,8 @@ def _memory() -> tuple[float, float] | None:
 
 
 def _cuda_devices() -> list[Device]:
+    import shutil
+
     command = shutil.which("nvidia-smi")
     if command is None:
         return []
@@ -160,8 +160,13 @@ def _openvino_devices() -> list[Device]:
 
 
 def _output(command: list[str]) -> str | None:
+    import subprocess  # late, as a listing starts no process
+
     root = str(Path(__file__).resolve().parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
+    }
     try:
         done = subprocess.run(
             command,

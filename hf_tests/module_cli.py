@@ -1,4 +1,4 @@
-"""The command line of a family's module: ``python hf_tests/test_bert.py --model bert-base-uncased``.
+"""The command line of a family's module: ``python hf_tests/test_bert.py --model NAME``.
 
 It runs the family's TestCase in this process, as ``python -m unittest`` does.
 """
@@ -20,7 +20,7 @@ from hf_tests.nightly.schedule import JobOutcome
 from hf_tests.nightly.store import RunFolder
 from hf_tests.nightly.usage import UsageError
 from hf_tests.outcome import CheckResult
-from hf_tests.registry import Family
+from hf_tests.registry import Family, Model
 
 
 class Collector:
@@ -63,14 +63,18 @@ def _parser(case: type[FamilyTestCase]) -> argparse.ArgumentParser:
     where.add_argument("--cpu-only", action="store_true", help="on the CPU alone")
     parser.add_argument("--weights", choices=weights.CHOICES, default="auto", help="default: auto")
     parser.add_argument("--save", action="store_true", help="write result files")
-    parser.add_argument("--output-dir", metavar="DIR", help="where to; implies --save (default: results)")
+    parser.add_argument(
+        "--output-dir", metavar="DIR", help="where to; implies --save (default: results)"
+    )
     parser.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
-    parser.add_argument("--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept")
+    parser.add_argument(
+        "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
+    )
     return parser
 
 
 def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
-    registry = plan.registry_of(options.registry)
+    registry = select.registry(options.registry)
     family = registry.family(case.family)
     if options.list_models:
         for model in family.models:
@@ -110,11 +114,11 @@ def _saves(options: argparse.Namespace) -> bool:
     return bool(options.save or options.output_dir)
 
 
-def _check_family(models: Sequence[select.Model], family: Family) -> None:
+def _check_family(models: Sequence[Model], family: Family) -> None:
     for model in models:
         if model.family != family.name:
             raise UsageError(
-                f"{model.id} is of the family {model.family}: python hf_tests/test_{model.family}.py"
+                f"{model.id} is of the family {model.family}: hf_tests/test_{model.family}.py tests it"
             )
 
 

@@ -6,7 +6,6 @@ RegistryError with the place and what was expected. No model library is imported
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Mapping
@@ -159,7 +158,9 @@ def load(path: str | Path = DEFAULT_PATH) -> Registry:
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
         ) from error
     except _DuplicateKeyError as error:
-        raise RegistryError(f"{path}: the key {error.args[0]!r} stands twice in one object") from error
+        raise RegistryError(
+            f"{path}: the key {error.args[0]!r} stands twice in one object"
+        ) from error
     _validate(data, path)
     families = tuple(_family(name, block, path) for name, block in data["families"].items())
     _check_unique_ids(families, path)
@@ -169,16 +170,18 @@ def load(path: str | Path = DEFAULT_PATH) -> Registry:
 def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The known names most like a wrong one, best first; empty when none is near.
 
-    Case is ignored, and the part after an owner's slash counts as well as the whole.
+    Case is ignored; a name that contains the wrong one comes before one that only looks like it,
+    and the part after an owner's slash counts as well as the whole.
     """
+    wanted = name.lower()
     candidates: dict[str, str] = {}
     for item in known:
         candidates.setdefault(item.lower(), item)
         candidates.setdefault(item.lower().rpartition("/")[2], item)
-    found = difflib.get_close_matches(name.lower(), candidates, n=count * 2, cutoff=0.5)
-    found += difflib.get_close_matches(
-        name.lower().rpartition("/")[2], candidates, n=count, cutoff=0.6
-    )
+    found = [item for item in candidates if len(wanted) > 2 and item.startswith(wanted)]
+    found += [item for item in candidates if len(wanted) > 2 and wanted in item]
+    for text in (wanted, wanted.rpartition("/")[2]):
+        found += difflib.get_close_matches(text, candidates, n=count, cutoff=0.6)
     return tuple(dict.fromkeys(candidates[item] for item in found))[:count]
 
 
@@ -234,7 +237,9 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
     dependencies = tuple(block["dependencies"])
     models = []
     for model_id, entry in block["models"].items():
-        merged = _merge(defaults, {key: entry[key] for key in (*INHERITED, "scores") if key in entry})
+        merged = _merge(
+            defaults, {key: entry[key] for key in (*INHERITED, "scores") if key in entry}
+        )
         model = Model(
             id=_resolve_path(model_id, path),
             family=name,
@@ -291,5 +296,3 @@ def _check_unique_ids(families: tuple[Family, ...], path: Path) -> None:
                     f"{seen[model.id]} and {family.name}"
                 )
             seen[model.id] = family.name
-
-

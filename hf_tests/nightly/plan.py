@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_tests import dependencies, hardware, outcome
+from hf_tests import dependencies, hardware
 from hf_tests import registry as registries
 from hf_tests.job import Job
 from hf_tests.nightly import select, weights
 from hf_tests.nightly.usage import UsageError, unknown
-from hf_tests.registry import Model, Registry, RegistryError
+from hf_tests.registry import Model
 
 TINY_TIMEOUT_S = 600.0
 TIMEOUT_S_PER_GIB = 240.0  # loading, converting and running real weights on a slow machine
@@ -82,7 +82,9 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                 )
     if not jobs:
         wanted = ", ".join(options.methods)
-        raise UsageError(f"nothing to run: no chosen device ({', '.join(devices)}) has the method {wanted}.")
+        raise UsageError(
+            f"nothing to run: no chosen device ({', '.join(devices)}) has the method {wanted}."
+        )
     notes = [f"{model.id}: {source.note}" for model, source in sources if source.note]
     headline = "\n".join([weights.summary(sources, options.weights), *notes])
     return Plan(tuple(jobs), headline, class_problems(models))
@@ -121,10 +123,7 @@ def jobs_from_environment(
     auto, tiny or hub; HF_TESTS_REGISTRY a file in place of the shipped one. A model of another
     family is passed over, so that one value serves all families. Raises UsageError.
     """
-    try:
-        registry = registries.load(environment.get("HF_TESTS_REGISTRY") or registries.DEFAULT_PATH)
-    except RegistryError as error:
-        raise UsageError(str(error)) from error
+    registry = select.registry(environment.get("HF_TESTS_REGISTRY"))
     choice = environment.get("HF_TESTS_WEIGHTS") or "auto"
     if choice not in weights.CHOICES:
         raise unknown("value of HF_TESTS_WEIGHTS", choice, weights.CHOICES)
@@ -135,31 +134,6 @@ def jobs_from_environment(
     if not models:
         return ()
     return make(models, devices, Options(weights=choice)).jobs
-
-
-def registry_of(path: str | None) -> Registry:
-    """The registry at a path, or the shipped one. Raises UsageError, also for a family that no
-    module tests."""
-    try:
-        registry = registries.load(path or registries.DEFAULT_PATH)
-    except RegistryError as error:
-        raise UsageError(str(error)) from error
-    folder = Path(__file__).resolve().parent.parent
-    for family in registry.families:
-        if not (folder / f"test_{family.name}.py").is_file():
-            raise UsageError(
-                f"{registry.path}: /families/{family.name}: there is no hf_tests/test_{family.name}.py "
-                "to test it."
-            )
-    return registry
-
-
-def check_methods(names: Sequence[str]) -> tuple[str, ...]:
-    """The names as methods. Raises UsageError for one that is none."""
-    for name in names:
-        if name not in outcome.METHODS:
-            raise unknown("method", name, outcome.METHODS, f"Methods: {', '.join(outcome.METHODS)}.")
-    return tuple(dict.fromkeys(names))
 
 
 def _split(text: str | None) -> list[str]:

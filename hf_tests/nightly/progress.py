@@ -43,12 +43,15 @@ class Lines:
             seconds = time.monotonic() - self._started
             job = done.job
             self.write(
-                f"[{self._done:{digits}}/{self._total}] {job.model.family}/{job.model.id} on {job.device}: "
+                f"[{self._done:{digits}}/{self._total}] "
+                f"{job.model.family}/{job.model.id} on {job.device}: "
                 f"{count_statuses(done.results)} ({seconds:.1f} s, {job.weights})"
             )
         for result in done.results if self._level >= VERBOSE else bad:
             text = result.error or result.reason or ""
-            self.write(one_line(f"    {result.key} {result.status} {result.error_type} {text}", WIDTH))
+            self.write(
+                one_line(f"    {result.key} {result.status} {result.error_type} {text}", WIDTH)
+            )
             if self._level >= VERBOSE and result.is_bad and result.traceback:
                 self.write(result.traceback)
 

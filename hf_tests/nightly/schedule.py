@@ -79,8 +79,12 @@ def complete(job: Job, path: Path, log: Path, ending: Ending | None) -> JobOutco
     there all the same.
     """
     events = list(stream.read(path))
-    found = {result.method: result for result in stream.results(path) if result.method in job.methods}
-    running = {event["method"] for event in events if event["event"] == "check_started"} - found.keys()
+    found = {
+        result.method: result for result in stream.results(path) if result.method in job.methods
+    }
+    running = {
+        event["method"] for event in events if event["event"] == "check_started"
+    } - found.keys()
     missing = [method for method in job.methods if method not in found]
     for method in missing:
         found[method] = _lost(job, method, method in running, log, ending)
@@ -94,12 +98,13 @@ def complete(job: Job, path: Path, log: Path, ending: Ending | None) -> JobOutco
     return JobOutcome(job, tuple(found[method] for method in job.methods), ending, startup)
 
 
-def _lost(job: Job, method: str, was_running: bool, log: Path, ending: Ending | None) -> CheckResult:
+def _lost(
+    job: Job, method: str, was_running: bool, log: Path, ending: Ending | None
+) -> CheckResult:
     """The result of a check whose process ended before it gave one."""
     if ending is None:
-        return result_for(
-            job, method, outcome.ERROR, error_type="interrupted", error="the run was interrupted before it began"
-        )
+        text = "the run was interrupted before it began"
+        return result_for(job, method, outcome.ERROR, error_type="interrupted", error=text)
     status, kind = outcome.CRASHED, "crash"
     if ending.reason == TIMED_OUT:
         status, kind = outcome.TIMEOUT, "timeout"

@@ -7,9 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hf_tests import hardware, outcome
+from hf_tests import registry as registries
 from hf_tests.nightly import weights
 from hf_tests.nightly.usage import UsageError, unknown
-from hf_tests.registry import Family, Model, Registry
+from hf_tests.registry import Family, Model, Registry, RegistryError
+
+TESTS = Path(registries.__file__).resolve().parent
+"""Folder of the families' modules."""
+
+DEVICES = ("cpu", "cuda", "cuda:0", "cuda:1", "mps", "openvino", "openvino:gpu", "openvino:npu")
+"""Examples of every kind of device, for messages."""
+
+
+def registry(path: str | None = None) -> Registry:
+    """The registry at a path, or the shipped one.
+
+    Raises UsageError where it is wrong, or has a family that no module tests.
+    """
+    try:
+        found = registries.load(path or registries.DEFAULT_PATH)
+    except RegistryError as error:
+        raise UsageError(str(error)) from error
+    for family in found.families:
+        if not (TESTS / f"test_{family.name}.py").is_file():
+            raise UsageError(
+                f"{found.path}: /families/{family.name}: no hf_tests/test_{family.name}.py tests it."
+            )
+    return found
 
 
 def models(
@@ -33,21 +57,44 @@ def models(
     return tuple(chosen.values())
 
 
-def devices(machine: hardware.Hardware, names: Sequence[str] = (), every: bool = False) -> tuple[str, ...]:
+def check_devices(names: Sequence[str]) -> None:
+    """Raise UsageError for a name that no device can have, wherever one looks."""
+    for name in names:
+        if not hardware.is_device(name):
+            raise unknown(
+                "device",
+                name,
+                DEVICES,
+                f"Devices: {', '.join(DEVICES)}; those here: --list-devices",
+            )
+
+
+def devices(
+    machine: hardware.Hardware, names: Sequence[str] = (), every: bool = False
+) -> tuple[str, ...]:
     """The named devices, or one of each kind that the machine has, or every single one.
 
     OpenVINO is among them even where it is not installed, so that its absence is reported. A named
     device need not be there: its checks are skipped and say so. Raises UsageError for a name that
     no device can have.
     """
-    for name in names:
-        if not hardware.is_device(name):
-            known = ("cpu", "cuda", "cuda:0", "cuda:1", "mps", "openvino", "openvino:gpu", "openvino:npu")
-            raise unknown("device", name, known, f"Devices here: {', '.join(machine.names())}.")
+    check_devices(names)
     if names:
-        return tuple(dict.fromkeys("openvino" if name == "openvino:cpu" else name for name in names))
+        return tuple(
+            dict.fromkeys("openvino" if name == "openvino:cpu" else name for name in names)
+        )
     found = machine.names() if every else machine.kinds()
     return tuple(dict.fromkeys((*found, "openvino")))
+
+
+def check_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as methods. Raises UsageError for one that is none."""
+    for name in names:
+        if name not in outcome.METHODS:
+            raise unknown(
+                "method", name, outcome.METHODS, f"Methods: {', '.join(outcome.METHODS)}."
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def methods(device: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -90,7 +137,9 @@ def _from_config(registry: Registry, model_id: str, path: Path) -> Model:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{path.parent} holds no config.json, so it is no model's folder.") from None
+        raise UsageError(
+            f"{path.parent} holds no config.json, so it is no model's folder."
+        ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {error}") from None
     model_type = config.get("model_type") if isinstance(config, dict) else None
@@ -102,11 +151,15 @@ def _from_config(registry: Registry, model_id: str, path: Path) -> Model:
         if model.model_type == model_type and (not classes or model.class_name in classes):
             family = registry.family(model.family)
             return family.unlisted(model_id, model.class_name, model_type)
-    known = sorted({model.class_name for model in registry.models if model.model_type == model_type})
+    known = sorted(
+        {model.class_name for model in registry.models if model.model_type == model_type}
+    )
     if known:
         raise UsageError(
             f"{path} is of {' and '.join(classes)}; of {model_type} models the registry knows "
             f"{', '.join(known)}. Add an entry with its class to test it."
         )
     types = ", ".join(sorted({model.model_type for model in registry.models}))
-    raise UsageError(f"{path} is a {model_type} model, and no family has such models, only: {types}.")
+    raise UsageError(
+        f"{path} is a {model_type} model, and no family has such models, only: {types}."
+    )

@@ -74,7 +74,7 @@ class RunFolder:
         return self.models / filenames.escape(family) / f"{filenames.escape(model)}.json"
 
     def make_latest(self) -> None:
-        """Point ``results/latest`` to this run: a link, or a file with its id where links cannot be."""
+        """Point ``results/latest`` to this run: a link, or a file with its id where none can be."""
         temporary = self.results / f".{LATEST}-{self.run_id}"
         target = self.results / LATEST
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The end of a run in text: a table of families by devices, what failed and why, where the files are."""
+"""The end of a run in text: families by devices, what failed and why, where the files are."""
 
 from __future__ import annotations
 

@@ -70,10 +70,21 @@ def tiny_folder(model: Model, cache_dir: Path, seed: int = 0) -> Path:
 def _key(model: Model, seed: int) -> str:
     """A digest of all that the checkpoint's bytes depend on, the code that builds it included."""
     entry = dataclasses.asdict(model)
-    parts = ("id", "class_name", "model_type", "config", "tokenizer", "processor", "generation", "shrink")
+    parts = (
+        "id",
+        "class_name",
+        "model_type",
+        "config",
+        "tokenizer",
+        "processor",
+        "generation",
+        "shrink",
+    )
     data = {name: entry[name] for name in parts}
     data |= {"seed": seed, "builder": _builder_digest()}
-    data |= dependencies.versions(("transformers", "tokenizers", "sentencepiece", "torch", "torchvision"))
+    data |= dependencies.versions(
+        ("transformers", "tokenizers", "sentencepiece", "torch", "torchvision")
+    )
     text = json.dumps(data, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

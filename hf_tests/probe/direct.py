@@ -38,7 +38,7 @@ def check(job: Job, record: Record) -> None:
     subject = tasks.Subject(job.model, network, processor)
     with record.timed("inference"), torch.inference_mode():
         inputs = {
-            name: value.to(network.device, network.dtype) if value.is_floating_point() else value.to(network.device)
+            name: value.to(network.device, network.dtype if value.is_floating_point() else None)
             for name, value in task.inputs(subject).items()
         }
         outputs, times = timing.trials(

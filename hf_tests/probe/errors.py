@@ -27,8 +27,10 @@ HUB_ERRORS = {
 """Exceptions of huggingface_hub by class name, so that they are known without importing it."""
 
 MESSAGES = (
-    ("out_of_memory", ("CUDA out of memory", "can't allocate memory", "not enough memory", "bad_alloc")),
-    ("cuda_error", ("CUDA error", "CUDA driver", "CUBLAS_STATUS", "CUDNN_STATUS", "Found no NVIDIA driver")),
+    ("out_of_memory", ("CUDA out of memory", "can't allocate memory", "not enough memory",
+                       "bad_alloc")),
+    ("cuda_error", ("CUDA error", "CUDA driver", "CUBLAS_STATUS", "CUDNN_STATUS",
+                    "Found no NVIDIA driver")),
     ("remote_code_required", ("trust_remote_code",)),
     ("corrupt_checkpoint", ("size mismatch for", "does not appear to have a file named",
                             "Error no file named", "ignore_mismatched_sizes")),
@@ -40,7 +42,7 @@ MESSAGES = (
 
 HINTS = {
     "missing_dependency": "Install what the message names, then run again.",
-    "cuda_error": "Run again with CUDA_LAUNCH_BLOCKING=1 to see the failing call; check nvidia-smi and the driver.",
+    "cuda_error": "CUDA_LAUNCH_BLOCKING=1 shows the failing call; nvidia-smi the driver's state.",
     "out_of_memory": "Use a smaller model, another device, or free memory first.",
     "model_not_found": "Check the id and the revision in the registry.",
     "access_denied": "Accept the licence on the model's page and log in: hf auth login",
@@ -48,8 +50,8 @@ HINTS = {
     "corrupt_checkpoint": "Compare the checkpoint's files with their source, or save it again.",
     "remote_code_required": "This model needs code of its own, which is never run unasked.",
     "unsupported": "This version of the library has no such model; try another version.",
-    "conversion": "Convert it apart to see the exporter's output: optimum-cli export openvino -m {model} DIR",
-    "wrong_output": "The model runs and its output is wrong: compare with the last good versions of the libraries.",
+    "conversion": "The exporter itself says more: optimum-cli export openvino -m {model} DIR",
+    "wrong_output": "It runs and is wrong: compare with the last good versions of the libraries.",
     "disk_full": "Free some disk space, or give another folder: --cache-dir, --results-dir",
     "other": "The traceback says where.",
 }

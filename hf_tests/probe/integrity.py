@@ -70,7 +70,9 @@ def check_class(network: Any, class_name: str) -> None:
     """Raise CorruptCheckpoint where the checkpoint's own config leads to another class."""
     found = type(network).__name__
     if found != class_name:
-        raise CorruptCheckpoint(f"the checkpoint loads as {found}, and the registry says {class_name}")
+        raise CorruptCheckpoint(
+            f"the checkpoint loads as {found}, and the registry says {class_name}"
+        )
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -56,10 +57,12 @@ def scores(values: Sequence[float], name: str, sum_to: float | None = None) -> N
     total = sum(values)
     require(total <= len(values), f"{name}: scores sum to {total}")
     if sum_to is not None:
-        require(abs(total - sum_to) <= ROUNDING, f"{name}: scores sum to {total}, expected {sum_to}")
+        require(
+            abs(total - sum_to) <= ROUNDING, f"{name}: scores sum to {total}, expected {sum_to}"
+        )
 
 
 def descending(values: Sequence[float], name: str) -> None:
     """Scores are ordered, best first."""
-    ordered = all(first >= second for first, second in zip(values, values[1:], strict=False))
+    ordered = all(first >= second for first, second in itertools.pairwise(values))
     require(ordered, f"{name}: scores are not in descending order: {list(values)}")

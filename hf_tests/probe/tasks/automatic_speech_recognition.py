@@ -52,7 +52,9 @@ class AutomaticSpeechRecognition(base.Task):
             ids = logits[0].argmax(-1).tolist()
         judge.finite(logits, "logits")
         judge.varied(logits, "logits")
-        judge.require(all(0 <= token < size for token in ids), f"token ids {ids} outside [0, {size})")
+        judge.require(
+            all(0 <= token < size for token in ids), f"token ids {ids} outside [0, {size})"
+        )
         text = base.tokenizer_of(subject.processor).decode(ids, skip_special_tokens=True)
         return self._verdict(subject.model, text)
 

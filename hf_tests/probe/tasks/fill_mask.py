@@ -65,4 +65,6 @@ class FillMask(base.Task):
             {"token": item["token_str"], "token_id": item["token"], "score": item["score"]}
             for item in answer
         )
-        return base.Verdict(predictions, Example(text_for(model, pipe.tokenizer), answer[0]["sequence"]))
+        return base.Verdict(
+            predictions, Example(text_for(model, pipe.tokenizer), answer[0]["sequence"])
+        )

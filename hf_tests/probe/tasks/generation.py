@@ -7,6 +7,7 @@ from typing import Any
 from hf_tests.probe import judge
 from hf_tests.probe.tasks import base
 
+
 def greedy(tokenizer: Any) -> dict[str, Any]:
     """Arguments of ``generate`` for greedy decoding of exactly NEW_TOKENS readable tokens.
 

@@ -34,7 +34,9 @@ class ImageTextToText(base.Task):
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         prompt = inputs["input_ids"].shape[1]
         if outputs.sequences.shape[1] == base.NEW_TOKENS:
-            prompt = 0  # OpenVINO's models return the new tokens alone, as they start from embeddings
+            prompt = (
+                0  # OpenVINO's models return the new tokens alone, as they start from embeddings
+            )
         ids = generation.judge_generated(subject, outputs, prompt)
         text = base.tokenizer_of(subject.processor).decode(ids, skip_special_tokens=True)
         prediction = {"text": base.short(text), "token_ids": ids}
@@ -43,7 +45,9 @@ class ImageTextToText(base.Task):
 
     def call(self, model: Model, pipe: Any) -> Any:
         prompt = self.prompt(model, pipe.processor)
-        return pipe(images=samples.image(), text=prompt, generate_kwargs=generation.greedy(pipe.tokenizer))
+        return pipe(
+            images=samples.image(), text=prompt, generate_kwargs=generation.greedy(pipe.tokenizer)
+        )
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         judge.require(isinstance(answer, list) and len(answer) == 1, f"answer {answer!r}")

@@ -47,14 +47,20 @@ class MaskGeneration(base.Task):
         width, height = samples.IMAGE_SIZE
         judge.shape(full, (1, count, height, width), "masks in the image")
         predictions = tuple(
-            {"score": float(scores[0, 0, index]), **_describe(full[0, index])} for index in range(count)
+            {"score": float(scores[0, 0, index]), **_describe(full[0, index])}
+            for index in range(count)
         )
         best = max(predictions, key=lambda item: item["score"])
         return base.Verdict(predictions, Example({"point": list(samples.POINT)}, best))
 
     def call(self, model: Model, pipe: Any) -> Any:
         # The pipeline loses its last batch where the batch does not divide the points.
-        return pipe(samples.image(), points_per_crop=POINTS_A_SIDE, points_per_batch=POINTS_A_SIDE**2, **KEEP_ALL)
+        return pipe(
+            samples.image(),
+            points_per_crop=POINTS_A_SIDE,
+            points_per_batch=POINTS_A_SIDE**2,
+            **KEEP_ALL,
+        )
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         judge.keys(answer, ("masks", "scores"), "answer")

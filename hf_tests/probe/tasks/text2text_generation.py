@@ -31,7 +31,9 @@ class Text2TextGeneration(base.Task):
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         start = subject.config.decoder_start_token_id
-        judge.require(int(outputs.sequences[0, 0]) == start, "decoding did not begin with its start token")
+        judge.require(
+            int(outputs.sequences[0, 0]) == start, "decoding did not begin with its start token"
+        )
         ids = generation.judge_generated(subject, outputs, prompt_tokens=1)
         text = subject.processor.decode(ids, skip_special_tokens=True)
         generation.judge_text(text, "")

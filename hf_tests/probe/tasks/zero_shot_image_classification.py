@@ -30,7 +30,11 @@ class ZeroShotImageClassification(base.Task):
         padding = "max_length" if subject.model.scores == "independent" else True
         return dict(
             subject.processor(
-                text=texts, images=samples.image(), return_tensors="pt", padding=padding, truncation=True
+                text=texts,
+                images=samples.image(),
+                return_tensors="pt",
+                padding=padding,
+                truncation=True,
             )
         )
 

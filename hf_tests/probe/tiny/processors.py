@@ -99,7 +99,9 @@ def _image_processor(cls: Any, values: dict[str, Any]) -> Any:
         if crop:
             arguments["crop_size"] = {"height": side, "width": side}
         arguments["size"] = {
-            name: _resize(name, size, side, old) for name, size in dict(default.size).items() if size
+            name: _resize(name, size, side, old)
+            for name, size in dict(default.size).items()
+            if size
         }
     for name, value in values.items():
         # Settings that both sides must agree on, such as the grid of image tiles.

@@ -47,7 +47,9 @@ POSITION_FIELDS = frozenset(
     {"max_position_embeddings", "n_positions", "max_target_positions", "seq_length"}
 )
 CHANNEL_LIST_FIELDS = frozenset({"conv_dim", "hidden_sizes", "tdnn_dim"})
-LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes", "out_indices", "out_features", "stage_names"})
+LAYER_INDEX_FIELDS = frozenset(
+    {"global_attn_indexes", "out_indices", "out_features", "stage_names"}
+)
 PER_LAYER_FIELDS = frozenset({"layer_types", "attention_layers"})
 
 

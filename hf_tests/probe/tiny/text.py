@@ -15,4 +15,6 @@ SENTENCES = (
     "It rains in spring; it snows in winter - that is how the year goes by.",
 )
 
-CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-()<>/[]{}\"#%&*+=@"
+CHARACTERS = (
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-()<>/[]{}\"#%&*+=@"
+)

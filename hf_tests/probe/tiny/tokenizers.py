@@ -59,11 +59,15 @@ def build(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     elif vocabulary_file.endswith(".json"):
         _write_json(folder / vocabulary_file, _characters(_order(cls, specials)))
     else:
-        raise NotImplementedError(f"{class_name} reads {dict(files)}, of no kind that is known here")
+        raise NotImplementedError(
+            f"{class_name} reads {dict(files)}, of no kind that is known here"
+        )
     config = {"tokenizer_class": class_name, "model_max_length": 512, **spec.get("config", {})}
     _write_json(folder / "tokenizer_config.json", config)
     tokenizer = cls.from_pretrained(str(folder))
-    extra = [AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())]
+    extra = [
+        AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())
+    ]
     tokenizer.add_tokens(extra, special_tokens=True)
     return tokenizer
 
@@ -160,8 +164,8 @@ def _byte_level_bpe(
     )
     tokenizer.train_from_iterator(text.SENTENCES + tuple(text.CHARACTERS), trainer)
     model = json.loads(tokenizer.to_str())["model"]
-    merges = [tuple(item.split(" ")) if isinstance(item, str) else tuple(item) for item in model["merges"]]
-    return model["vocab"], merges
+    pairs = [item.split(" ") if isinstance(item, str) else item for item in model["merges"]]
+    return model["vocab"], [(first, second) for first, second in pairs]
 
 
 def _word_pieces(order: list[str], unknown: str) -> list[str]:
