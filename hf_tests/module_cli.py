@@ -118,7 +118,7 @@ def _check_family(models: Sequence[Model], family: Family) -> None:
     for model in models:
         if model.family != family.name:
             raise UsageError(
-                f"{model.id} is of the family {model.family}: hf_tests/test_{model.family}.py tests it"
+                f"{model.id} is a {model.family} model: see hf_tests/test_{model.family}.py"
             )
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DEFAULT_PATH = Path(__file__).resolve().parent.parent / "registry.json"
+CHECKOUT_PATH = Path(__file__).resolve().parent.parent / "registry.json"
+INSTALLED_PATH = Path(sys.prefix) / "share" / "hf-tests" / "registry.json"
+DEFAULT_PATH = CHECKOUT_PATH if CHECKOUT_PATH.is_file() else INSTALLED_PATH
+"""The shipped registry: beside the package in a checkout, a data file where it is installed."""
+
 SCHEMA_PATH = Path(__file__).resolve().parent / "schemas" / "registry.schema.json"
 
 INHERITED = ("samples", "tokenizer", "processor", "generation", "shrink")

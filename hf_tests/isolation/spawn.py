@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hf_tests.isolation import environment
@@ -28,12 +28,16 @@ class SpawnLauncher:
 
     name = "spawn"
 
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        """``command`` is what a job is run with; it gets the stream's path and the job's JSON."""
+        self._command = tuple(command)
+
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], None]) -> Ending:
         """See `isolation.base.Launcher.run`."""
         with _temporary_folder() as temporary, log.open("ab") as output:
             launched = time.monotonic()
             process = subprocess.Popen(
-                [*COMMAND, str(stream.resolve())],
+                [*self._command, str(stream.resolve())],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

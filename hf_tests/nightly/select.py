@@ -31,7 +31,7 @@ def registry(path: str | None = None) -> Registry:
     for family in found.families:
         if not (TESTS / f"test_{family.name}.py").is_file():
             raise UsageError(
-                f"{found.path}: /families/{family.name}: no hf_tests/test_{family.name}.py tests it."
+                f"{found.path}: /families/{family.name}: it has no hf_tests/test_{family.name}.py"
             )
     return found
 

@@ -30,7 +30,7 @@ def check_loading(info: Mapping[str, Any]) -> None:
     mismatched = sorted(str(item) for item in info.get("mismatched_keys", ()))
     if missing:
         raise CorruptCheckpoint(
-            f"{len(missing)} weights are not in the checkpoint and would be random: {_some(missing)}"
+            f"{len(missing)} weights are not in the files and would be random: {_some(missing)}"
         )
     if mismatched:
         raise CorruptCheckpoint(
@@ -62,7 +62,7 @@ def check_tokenizer(processor: Any, config: Any) -> None:
     largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= size:
         raise CorruptCheckpoint(
-            f"the tokenizer gives ids up to {largest}, and the model's vocabulary has {size} entries"
+            f"the tokenizer gives ids up to {largest}, the model's vocabulary has {size} entries"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a check has found so far: filled while it runs, so that a failure keeps what was measured."""
+"""What a check has found so far: filled while it runs, so that a failure keeps its figures."""
 
 from __future__ import annotations
 
