@@ -1,0 +1,1 @@
+"""Tests of the framework itself: real commands, real tiny models, real faults."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hf_tests import dependencies, filenames
 from hf_tests.job import Job
+from hf_tests.probe import integrity
 from hf_tests.registry import Model
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
@@ -25,20 +26,22 @@ BUILDER = Path(__file__).resolve().parent / "tiny"
 def folder_of(job: Job) -> Path:
     """The folder of the job's checkpoint, built or fetched when it is not there yet.
 
-    Raises FileNotFoundError for a local folder that is gone, and what huggingface_hub raises.
+    Raises CorruptCheckpoint where it is not of the job's model type, and what huggingface_hub
+    raises.
     """
     if job.checkpoint is not None:
         folder = Path(job.checkpoint)
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"{folder} holds no config.json")
-        return folder
-    if job.weights == "tiny":
-        return tiny_folder(job.model, Path(job.cache_dir), job.seed)
-    from huggingface_hub import snapshot_download
+    elif job.weights == "tiny":
+        folder = tiny_folder(job.model, Path(job.cache_dir), job.seed)
+    else:
+        from huggingface_hub import snapshot_download
 
-    return Path(
-        snapshot_download(job.model.id, revision=job.model.revision, allow_patterns=list(HUB_FILES))
-    )
+        patterns = list(HUB_FILES)
+        folder = Path(
+            snapshot_download(job.model.id, revision=job.model.revision, allow_patterns=patterns)
+        )
+    integrity.check_config(folder, job.model.model_type)
+    return folder
 
 
 def tiny_folder(model: Model, cache_dir: Path, seed: int = 0) -> Path:

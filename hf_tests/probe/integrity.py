@@ -7,7 +7,9 @@ and its output is noise. Here that is an error.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hf_tests.probe import memory
@@ -18,6 +20,23 @@ SHOWN = 4  # names in a message
 
 class CorruptCheckpoint(Exception):
     """The checkpoint's files do not make up the model that they say they are."""
+
+
+def check_config(folder: Path, model_type: str) -> None:
+    """Raise CorruptCheckpoint where a folder's config.json is missing or of another model type.
+
+    A class loads the configuration of another one and only warns.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CorruptCheckpoint(f"{folder} holds no config.json") from None
+    except ValueError as error:
+        raise CorruptCheckpoint(f"{path} is not JSON: {error}") from error
+    found = config.get("model_type") if isinstance(config, dict) else None
+    if found != model_type:
+        raise CorruptCheckpoint(f"{path} has the model_type {found!r}, and {model_type!r} was expected")
 
 
 def check_loading(info: Mapping[str, Any]) -> None:

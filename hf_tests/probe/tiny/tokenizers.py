@@ -142,6 +142,10 @@ def _sentencepiece(order: list[str], specials: Mapping[str, str], model_type: st
     return model.getvalue()
 
 
+# The trainers number marked characters ("##a", "a</w>") in the order of a hash table, which differs
+# from process to process. Given as special tokens, they have their numbers beforehand.
+
+
 def _byte_level_bpe(
     order: list[str], end_of_word: str | None
 ) -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -150,14 +154,15 @@ def _byte_level_bpe(
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE())
     split: Any = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    suffix = {}
+    suffix, marked = {}, []
     if end_of_word is not None:
         split = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), split])
         suffix = {"end_of_word_suffix": end_of_word}
+        marked = [character + end_of_word for character in alphabet]
     tokenizer.pre_tokenizer = split
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY + len(alphabet),
-        special_tokens=order,
+        special_tokens=[*order, *marked],
         initial_alphabet=alphabet,
         show_progress=False,
         **suffix,
@@ -174,8 +179,9 @@ def _word_pieces(order: list[str], unknown: str) -> list[str]:
     tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    marked = sorted({f"##{character}" for character in text.CHARACTERS.lower()})
     trainer = trainers.WordPieceTrainer(
-        vocab_size=VOCABULARY, special_tokens=order, show_progress=False
+        vocab_size=VOCABULARY, special_tokens=[*order, *marked], show_progress=False
     )
     tokenizer.train_from_iterator(text.SENTENCES + tuple(text.CHARACTERS), trainer)
     vocabulary = tokenizer.get_vocab()

@@ -1,0 +1,107 @@
+"""What several tests share: running the command, tiny checkpoints, valid documents."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+from hf_tests import registry
+from hf_tests.job import Job
+from hf_tests.nightly import plan
+from hf_tests.outcome import CheckResult
+from hf_tests.registry import Model
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = ROOT / "hf_tests" / "schemas"
+TIMEOUT_S = 240.0
+
+
+def run(
+    *arguments: str,
+    python: str = sys.executable,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python command in the checkout and return it with its output as text."""
+    return subprocess.run(
+        [python, *arguments],
+        cwd=cwd or ROOT,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def runner(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``python runner.py`` with the arguments."""
+    return run("runner.py", *arguments, **options)
+
+
+def temporary_folder(case: Any) -> Path:
+    """A folder that is removed when the test is over."""
+    folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
+    case.addCleanup(folder.cleanup)
+    return Path(folder.name)
+
+
+@functools.cache
+def shipped() -> registry.Registry:
+    """The shipped registry."""
+    return registry.load()
+
+
+def model(model_id: str) -> Model:
+    """The shipped registry's model of that id."""
+    return next(item for item in shipped().models if item.id == model_id)
+
+
+def job(model_id: str, device: str = "cpu", **changes: Any) -> Job:
+    """A job of a listed model on tiny weights."""
+    methods = ("openvino",) if device.startswith("openvino") else ("pipeline", "from_pretrained")
+    made = Job(
+        model=model(model_id),
+        device=device,
+        methods=methods,
+        weights="tiny",
+        checkpoint=None,
+        cache_dir=plan.default_cache_dir(),
+        timeout_s=120.0,
+        trials=2,
+    )
+    return made.replace(**changes)
+
+
+def result(status: str = "passed", **changes: Any) -> CheckResult:
+    """A result made by hand, for what only handles results."""
+    fields: dict[str, Any] = {
+        "family": "bert",
+        "model": "bert-base-uncased",
+        "device": "cpu",
+        "method": "pipeline",
+        "task": "fill-mask",
+        "class_name": "BertForMaskedLM",
+        "weights": "tiny",
+        "status": status,
+    }
+    return CheckResult(**{**fields, **changes})
+
+
+@functools.cache
+def _validator(name: str) -> Any:
+    return fastjsonschema.compile(json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
+
+
+def validate(name: str, document: Any) -> None:
+    """Raise where a document breaks the schema of that name, ``run`` or ``model``."""
+    _validator(name)(json.loads(json.dumps(document)))

@@ -1,0 +1,218 @@
+"""The judgements: each holds for a right answer and fails for a wrong one."""
+
+from __future__ import annotations
+
+import types
+import unittest
+from typing import Any
+
+import torch
+
+from hf_tests.probe import judge
+from hf_tests.probe.judge import WrongOutput
+from hf_tests.probe.tasks import Subject, get, names
+from tests import support
+
+
+class TestJudge(unittest.TestCase):
+    def test_right(self) -> None:
+        judge.finite(torch.zeros(2), "x")
+        judge.shape(torch.zeros(1, 2, 3), (1, None, 3), "x")
+        judge.varied(torch.tensor([1.0, 2.0]), "x")
+        judge.keys({"a": 1, "b": 2}, ("a",), "x")
+        judge.scores([0.7, 0.3], "x", sum_to=1.0)
+        judge.descending([0.7, 0.7, 0.1], "x")
+
+    def test_wrong(self) -> None:
+        wrong: list[tuple[Any, ...]] = [
+            (judge.finite, torch.tensor([1.0, float("nan")])),
+            (judge.finite, torch.tensor([1.0, float("inf")])),
+            (judge.shape, torch.zeros(1, 2), (1, 3)),
+            (judge.shape, torch.zeros(1, 2), (1, 2, 1)),
+            (judge.varied, torch.ones(4)),
+            (judge.keys, {"a": 1}, ("b",)),
+            (judge.keys, [1], ("b",)),
+            (judge.scores, [1.2]),
+            (judge.scores, [-0.1]),
+            (judge.scores, [float("nan")]),
+            (judge.scores, []),
+            (judge.descending, [0.1, 0.2]),
+        ]
+        for check, *arguments in wrong:
+            with self.subTest(check=check.__name__, arguments=arguments), self.assertRaises(WrongOutput):
+                check(*arguments, "x")
+        with self.assertRaises(WrongOutput):
+            judge.scores([0.5, 0.4], "x", sum_to=1.0)
+
+
+class Tokenizer:
+    """Enough of a tokenizer to judge an answer without loading one."""
+
+    mask_token = "[MASK]"
+
+
+def pipe(**config: Any) -> Any:
+    """A pipeline's outside, for answers made by hand."""
+    settings = types.SimpleNamespace(num_labels=3, id2label={0: "a", 1: "b", 2: "c"}, **config)
+    return types.SimpleNamespace(
+        tokenizer=Tokenizer(),
+        processor=types.SimpleNamespace(image_token="<image>"),
+        model=types.SimpleNamespace(config=settings),
+    )
+
+
+class TestAnswers(unittest.TestCase):
+    """Answers of pipelines: the right one of each task is accepted, spoilt ones are not."""
+
+    def check(self, model_id: str, right: Any, *spoilt: Any) -> None:
+        model = support.model(model_id)
+        task = get(model.task)
+        task.judge_answer(model, pipe(), right)
+        for answer in spoilt:
+            with self.subTest(task=task.name, answer=answer), self.assertRaises(WrongOutput):
+                task.judge_answer(model, pipe(), answer)
+
+    def test_fill_mask(self) -> None:
+        def item(score: float, sequence: str = "paris is nice") -> dict[str, Any]:
+            return {"score": score, "token": 1, "token_str": "is", "sequence": sequence}
+
+        right = [item(0.4), item(0.3), item(0.1), item(0.1), item(0.05)]
+        self.check(
+            "bert-base-uncased",
+            right,
+            right[:3],
+            list(reversed(right)),
+            [item(1.4), *right[1:]],
+            [item(0.4, "paris [MASK] nice"), *right[1:]],
+            [{"score": 0.4}, *right[1:]],
+        )
+
+    def test_text_generation(self) -> None:
+        prompt = "Once upon a time, a small robot"
+        self.check(
+            "gpt2",
+            [{"generated_text": prompt + " sang"}],
+            [{"generated_text": prompt}],
+            [{"generated_text": "Once upon"}],
+            [{"generated_text": "something else that is quite long and no continuation"}],
+            [],
+            [{"text": prompt + " sang"}],
+        )
+
+    def test_text2text_generation(self) -> None:
+        self.check("t5-small", [{"generated_text": "Haus"}], [{"generated_text": ""}], [])
+
+    def test_image_classification(self) -> None:
+        def answer(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
+            return [{"label": label, "score": score} for label, score in pairs]
+
+        self.check(
+            "google/vit-base-patch16-224",
+            answer(("a", 0.5), ("b", 0.3), ("c", 0.2)),
+            answer(("a", 0.5), ("b", 0.3)),
+            answer(("a", 0.5), ("b", 0.3), ("x", 0.2)),
+            answer(("a", 0.2), ("b", 0.3), ("c", 0.5)),
+            answer(("a", 1.5), ("b", 0.3), ("c", 0.2)),
+        )
+
+    def test_zero_shot_image_classification(self) -> None:
+        labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]
+            support.model("openai/clip-vit-base-patch32")
+        )
+
+        def answer(*scores: float) -> list[dict[str, Any]]:
+            pairs = zip(labels, scores, strict=True)
+            return [{"label": label, "score": score} for label, score in pairs]
+
+        self.check(
+            "openai/clip-vit-base-patch32",
+            answer(0.6, 0.3, 0.1),
+            answer(0.6, 0.3, 0.3),
+            answer(0.1, 0.3, 0.6),
+            answer(0.6, 0.3, 0.1)[:2],
+        )
+        self.check("google/siglip-base-patch16-224", answer(0.6, 0.5, 0.5), answer(1.6, 0.5, 0.5))
+
+    def test_automatic_speech_recognition(self) -> None:
+        self.check("openai/whisper-tiny", {"text": " hello"}, {"text": None}, {"words": []}, ["x"])
+
+    def test_mask_generation(self) -> None:
+        good, other = torch.zeros(240, 320, dtype=torch.bool), torch.zeros(64, 64, dtype=torch.bool)
+        good[10:20, 30:50] = True
+        scores = torch.tensor([0.9])
+        self.check(
+            "facebook/sam-vit-base",
+            {"masks": [good], "scores": scores},
+            {"masks": [other], "scores": scores},
+            {"masks": [], "scores": scores[:0]},
+            {"masks": [good, good], "scores": scores},
+            {"masks": [good], "scores": scores * float("nan")},
+        )
+
+    def test_image_text_to_text(self) -> None:
+        prompt = "USER: <image> What is in this picture? ASSISTANT:"
+        self.check(
+            "llava-hf/llava-1.5-7b-hf",
+            [{"input_text": prompt, "generated_text": prompt + " a cat"}],
+            [{"input_text": prompt, "generated_text": prompt}],
+            [{"generated_text": prompt + " a cat"}],
+        )
+
+    def test_every_task_is_covered_here(self) -> None:
+        tested = {name.removeprefix("test_").replace("_", "-") for name in dir(self)}
+        self.assertLessEqual(set(names()), tested)
+
+
+class TestOutputs(unittest.TestCase):
+    """Outputs of networks: real ones of tiny models are accepted, spoilt ones are not."""
+
+    def subject(self, model_id: str) -> tuple[Any, Subject, dict[str, Any], Any]:
+        import transformers
+
+        from hf_tests.probe import checkpoints
+
+        task = get(support.model(model_id).task)
+        folder = str(checkpoints.folder_of(support.job(model_id)))
+        network = getattr(transformers, support.model(model_id).class_name).from_pretrained(folder)
+        processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+        subject = Subject(support.model(model_id), network.eval(), processor)
+        with torch.inference_mode():
+            inputs = task.inputs(subject)
+            outputs = task.run(subject, inputs)
+            task.judge(subject, inputs, outputs)
+        return task, subject, inputs, outputs
+
+    def spoil(self, model_id: str, name: str) -> None:
+        task, subject, inputs, outputs = self.subject(model_id)
+        tensor = outputs[name]
+        broken = {
+            "NaN": tensor * float("nan"),
+            "constant": torch.zeros_like(tensor),
+            "cut": tensor[..., :-1],
+        }
+        for how, value in broken.items():
+            spoilt = types.SimpleNamespace(**{**dict(outputs), name: value})
+            with self.subTest(model=model_id, how=how), self.assertRaises(WrongOutput):
+                task.judge(subject, inputs, spoilt)
+
+    def test_logits(self) -> None:
+        self.spoil("bert-base-uncased", "logits")
+        self.spoil("google/vit-base-patch16-224", "logits")
+        self.spoil("facebook/wav2vec2-base-960h", "logits")
+        self.spoil("openai/clip-vit-base-patch32", "logits_per_image")
+
+    def test_generated_steps(self) -> None:
+        for model_id in ("gpt2", "t5-small", "llava-hf/llava-1.5-7b-hf"):
+            task, subject, inputs, outputs = self.subject(model_id)
+            last = outputs.logits[-1]
+            broken = {
+                "NaN": {"logits": (*outputs.logits[:-1], last * float("nan"))},
+                "constant": {"logits": (*outputs.logits[:-1], torch.zeros_like(last))},
+                "too few": {"logits": outputs.logits[:-1]},
+                "cut short": {"sequences": outputs.sequences[:, :-1]},
+                "outside the vocabulary": {"sequences": outputs.sequences + 10**6},
+            }
+            for how, change in broken.items():
+                spoilt = types.SimpleNamespace(**{**dict(outputs), **change})
+                with self.subTest(model=model_id, how=how), self.assertRaises(WrongOutput):
+                    task.judge(subject, inputs, spoilt)

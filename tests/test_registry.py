@@ -1,0 +1,156 @@
+"""registry.json, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import json
+import unittest
+from pathlib import Path
+from typing import Any
+
+from hf_tests import dependencies, registry
+from tests import support
+
+FAMILIES = {
+    "bert": 7,
+    "gpt": 4,
+    "t5": 4,
+    "llama": 5,
+    "vit": 4,
+    "clip": 3,
+    "whisper": 2,
+    "sam": 2,
+    "llava": 2,
+    "wav2vec2": 1,
+}
+
+
+class TestShippedRegistry(unittest.TestCase):
+    def test_families_and_models(self) -> None:
+        found = {family.name: len(family.models) for family in support.shipped().families}
+        self.assertEqual(found, FAMILIES)
+
+    def test_every_class_exists_in_this_transformers(self) -> None:
+        for model in support.shipped().models:
+            with self.subTest(model=model.id):
+                known = dependencies.transformers_classes(model.model_type)
+                assert known is not None
+                self.assertIn(model.class_name, known)
+
+    def test_published_sizes_are_those_of_the_configurations(self) -> None:
+        """The model of the entry's config, built without memory, has the published parameters.
+
+        A wrong width, depth or vocabulary in ``config`` shows here.
+        """
+        import torch
+        import transformers
+
+        for model in support.shipped().models:
+            with self.subTest(model=model.id), torch.device("meta"):
+                config = transformers.AutoConfig.for_model(model.model_type, **model.config)
+                network = getattr(transformers, model.class_name)(config)
+                network.tie_weights()
+                tensors = {id(tensor): tensor.numel() for tensor in network.parameters()}
+                tensors |= {
+                    id(network.get_buffer(name)): network.get_buffer(name).numel()
+                    for name in network.state_dict()
+                    if name.endswith("positional_embedding") and _is_buffer(network, name)
+                }
+                count = sum(tensors.values())
+                if model.config.get("tie_word_embeddings") is False and config.tie_word_embeddings:
+                    # transformers 5 ties T5's output layer whatever the configuration says.
+                    count += config.vocab_size * config.d_model
+                self.assertEqual(count, model.parameters)
+                if model.vocab_size is not None:
+                    self.assertEqual(config.get_text_config().vocab_size, model.vocab_size)
+
+    def test_model_types_are_those_of_the_classes(self) -> None:
+        import transformers
+
+        for model in support.shipped().models:
+            with self.subTest(model=model.id):
+                cls = getattr(transformers, model.class_name)
+                self.assertEqual(cls.config_class.model_type, model.model_type)
+
+    def test_families_defaults_are_merged_into_models(self) -> None:
+        llava = support.model("llava-hf/llava-v1.6-mistral-7b-hf")
+        self.assertEqual(set(llava.shrink["set"]), {"image_grid_pinpoints", "image_seq_length"})
+        self.assertEqual(llava.tokenizer["class"], "LlamaTokenizer")
+
+    def test_model_survives_its_json_form(self) -> None:
+        import dataclasses
+
+        for model in support.shipped().models:
+            data = json.loads(json.dumps(dataclasses.asdict(model)))
+            self.assertEqual(registry.Model.from_json(data), model)
+
+
+class TestWrongRegistry(unittest.TestCase):
+    def setUp(self) -> None:
+        self.path = support.temporary_folder(self) / "registry.json"
+        self.data: Any = json.loads(Path(registry.DEFAULT_PATH).read_text())
+
+    def message(self, text: str | None = None) -> str:
+        """What loading the changed data says."""
+        self.path.write_text(json.dumps(self.data) if text is None else text)
+        with self.assertRaises(registry.RegistryError) as caught:
+            registry.load(self.path)
+        return str(caught.exception)
+
+    def test_no_json_gives_line_and_column(self) -> None:
+        self.assertIn("line 2, column 12: not JSON", self.message('{\n "version" 1}'))
+
+    def test_missing_file(self) -> None:
+        with self.assertRaisesRegex(registry.RegistryError, "No such file"):
+            registry.load(self.path)
+
+    def test_no_text(self) -> None:
+        self.path.write_bytes(b"\xff\xfe\x00")
+        with self.assertRaisesRegex(registry.RegistryError, "not UTF-8"):
+            registry.load(self.path)
+
+    def test_wrong_type_gives_a_json_pointer(self) -> None:
+        self.data["families"]["bert"]["models"]["google/electra-small-generator"]["vocab_size"] = "x"
+        message = self.message()
+        self.assertIn("/families/bert/models/google~1electra-small-generator/vocab_size", message)
+        self.assertIn("must be integer or null", message)
+
+    def test_missing_and_unknown_keys(self) -> None:
+        del self.data["families"]["gpt"]["task"]
+        self.assertIn("/families/gpt: must contain ['task'] properties", self.message())
+        self.data["families"]["gpt"]["task"] = "text-generation"
+        self.data["families"]["gpt"]["colour"] = "red"
+        self.assertIn("/families/gpt: must not contain {'colour'}", self.message())
+
+    def test_names_that_could_leave_their_folder_are_refused(self) -> None:
+        self.data["families"]["../x"] = self.data["families"].pop("sam")
+        self.assertIn("/families", self.message())
+
+    def test_key_twice(self) -> None:
+        self.assertIn("'a' stands twice", self.message('{"a": 1, "a": 2}'))
+
+    def test_default_model_that_is_not_there(self) -> None:
+        self.data["families"]["t5"]["default_model"] = "t6"
+        self.assertIn("/families/t5/default_model: 't6' is not one of", self.message())
+
+    def test_model_in_two_families(self) -> None:
+        self.data["families"]["gpt"]["models"]["t5-small"] = self.data["families"]["t5"]["models"][
+            "t5-small"
+        ]
+        self.assertIn("'t5-small' stands in two families, gpt and t5", self.message())
+
+    def test_version_of_the_future(self) -> None:
+        self.data["version"] = 2
+        self.assertIn("/version: must be same as const definition: 1", self.message())
+
+
+class TestNearest(unittest.TestCase):
+    def test_typing_errors_and_parts(self) -> None:
+        known = [model.id for model in support.shipped().models]
+        self.assertEqual(registry.nearest("bert-base-uncase", known)[0], "bert-base-uncased")
+        self.assertEqual(registry.nearest("llama-2-7b", known)[0], "meta-llama/Llama-2-7b-hf")
+        self.assertEqual(registry.nearest("Wisper-tiny", known)[0], "openai/whisper-tiny")
+        self.assertEqual(registry.nearest("zzzzzz", known), ())
+
+
+def _is_buffer(network: Any, name: str) -> bool:
+    return name in dict(network.named_buffers())

@@ -1,0 +1,130 @@
+"""Tiny checkpoints: of every entry, the same bytes each time, cached and shared safely."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from hf_tests.probe import checkpoints
+from hf_tests.probe.tiny.build import build
+from tests import support
+
+LIMIT_MB = 5.0
+LARGE = {
+    # Its prompt encoder has the published width, which OpenVINO's exporter takes for granted.
+    "facebook/sam-vit-base": 12.0,
+    "facebook/sam-vit-large": 12.0,
+}
+SEVERAL = (
+    "bert-base-uncased",
+    "albert-base-v2",
+    "gpt2",
+    "t5-small",
+    "openai/clip-vit-base-patch32",
+    "openai/whisper-tiny",
+    "llava-hf/llava-1.5-7b-hf",
+    "facebook/wav2vec2-base-960h",
+)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """A digest of every file."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())
+    }
+
+
+class TestTiny(unittest.TestCase):
+    def test_every_model_keeps_its_classes_and_is_small(self) -> None:
+        root = support.temporary_folder(self)
+        for model in support.shipped().models:
+            with self.subTest(model=model.id):
+                folder = checkpoints.tiny_folder(model, root)
+                config = json.loads((folder / "config.json").read_text())
+                self.assertEqual(config["model_type"], model.model_type)
+                self.assertEqual(config["architectures"], [model.class_name])
+                size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+                self.assertLess(size, LARGE.get(model.id, LIMIT_MB))
+                self.assertFalse(list(folder.glob("*.bin")), "only safetensors")
+                manifest = json.loads((folder / "tiny.json").read_text())
+                self.assertEqual(manifest["model"], model.id)
+
+    def test_the_same_entry_gives_the_same_bytes(self) -> None:
+        root = support.temporary_folder(self)
+        for model_id in SEVERAL:
+            with self.subTest(model=model_id):
+                folders = [root / f"{index}-{len(model_id)}-{model_id[-3:]}" for index in range(3)]
+                for index, folder in enumerate(folders):
+                    folder.mkdir()
+                    build(support.model(model_id), folder, seed=index // 2)
+                self.assertEqual(digests(folders[0]), digests(folders[1]))
+                weights = "model.safetensors"
+                self.assertNotEqual(digests(folders[0])[weights], digests(folders[2])[weights])
+
+    def test_the_same_bytes_in_another_process(self) -> None:
+        root = support.temporary_folder(self)
+        model = support.model("t5-small")
+        here = checkpoints.tiny_folder(model, root / "here")
+        code = (
+            "import sys; from pathlib import Path; from tests import support;"
+            "from hf_tests.probe import checkpoints;"
+            "print(checkpoints.tiny_folder(support.model('t5-small'), Path(sys.argv[1])))"
+        )
+        done = support.run("-c", code, str(root / "there"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        there = Path(done.stdout.strip().splitlines()[-1])
+        self.assertEqual(here.name, there.name)
+        self.assertEqual(digests(here), digests(there))
+
+    def test_the_processes_own_random_state_is_left_alone(self) -> None:
+        import torch
+
+        torch.manual_seed(7)
+        expected = torch.rand(3)
+        torch.manual_seed(7)
+        build(support.model("gpt2"), support.temporary_folder(self))
+        self.assertTrue(torch.equal(torch.rand(3), expected))
+
+    def test_several_processes_may_want_the_same_one(self) -> None:
+        root = support.temporary_folder(self)
+        code = (
+            "import sys; from pathlib import Path; from tests import support;"
+            "from hf_tests.probe import checkpoints;"
+            "checkpoints.tiny_folder(support.model('gpt2'), Path(sys.argv[1]))"
+        )
+        processes = [
+            subprocess.Popen([sys.executable, "-c", code, str(root)], cwd=support.ROOT) for _ in "123"
+        ]
+        self.assertEqual([process.wait(support.TIMEOUT_S) for process in processes], [0, 0, 0])
+        self.assertEqual(len(list((root / "tiny").iterdir())), 1, "no half-built folder is left")
+
+    def test_a_build_that_fails_leaves_nothing(self) -> None:
+        import dataclasses
+
+        root = support.temporary_folder(self)
+        model = dataclasses.replace(support.model("gpt2"), class_name="NoSuchModel")
+        with self.assertRaises(AttributeError):
+            checkpoints.tiny_folder(model, root)
+        self.assertEqual(list((root / "tiny").iterdir()), [])
+
+    def test_special_tokens_mean_the_same_as_published(self) -> None:
+        """Ids of the configuration are the tokenizer's of the same role, all in the vocabulary."""
+        import transformers
+
+        root = support.temporary_folder(self)
+        for model in support.shipped().models:
+            if not model.tokenizer:
+                continue
+            with self.subTest(model=model.id):
+                folder = str(checkpoints.tiny_folder(model, root))
+                tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+                config = transformers.AutoConfig.from_pretrained(folder).get_text_config()
+                self.assertEqual(max(tokenizer.get_vocab().values()) + 1, config.vocab_size)
+                for role in ("bos", "eos", "pad"):
+                    own = getattr(config, f"{role}_token_id", None)
+                    if own is not None:
+                        self.assertEqual(own, getattr(tokenizer, f"{role}_token_id"), role)
