@@ -8,12 +8,10 @@ tested; 4 the framework itself failed; 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = _parser()
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _dispatch(parser, options)
     except UsageError as error:
@@ -53,11 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("runner.py: this is a fault of the test suite, not of a model.", file=sys.stderr)
         return FRAMEWORK
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -172,10 +164,12 @@ def _list_families(registry: Registry) -> int:
 
 
 def _list_models(models: Sequence[Model]) -> int:
-    print(f"{'family':8} {'model':38} class")
+    family = max(len(model.family) for model in models)
+    name = max(len(model.id) for model in models)
+    print(f"{'family':{family}} {'model':{name}} class")
     for model in models:
         gated = " (gated)" if model.gated else ""
-        print(f"{model.family:8} {model.id:38} {model.class_name}{gated}")
+        print(f"{model.family:{family}} {model.id:{name}} {model.class_name}{gated}")
     return 0
 
 

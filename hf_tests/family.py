@@ -6,6 +6,7 @@ same class; only who gives it its jobs and takes its results differs.
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 import unittest
@@ -51,8 +52,10 @@ class FamilyTestCase(unittest.TestCase):
         if not cls.family:
             raise unittest.SkipTest("the base class has no family")
         if cls.jobs is None:
+            from hf_tests.isolation import environment
             from hf_tests.nightly import plan
 
+            environment.adopt(downloads=os.environ.get("HF_TESTS_WEIGHTS") == "hub")
             cls.jobs = plan.jobs_from_environment(cls.family)
 
     def test_pipeline(self) -> None:

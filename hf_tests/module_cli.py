@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from hf_tests import hardware
 from hf_tests.family import FamilyTestCase
+from hf_tests.isolation import environment
 from hf_tests.job import Job
 from hf_tests.nightly import metadata, plan, run, select, weights
 from hf_tests.nightly.schedule import JobOutcome
@@ -74,6 +75,7 @@ def _parser(case: type[FamilyTestCase]) -> argparse.ArgumentParser:
 
 
 def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
+    environment.adopt(downloads=options.weights == "hub")
     registry = select.registry(options.registry)
     family = registry.family(case.family)
     if options.list_models:

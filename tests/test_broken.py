@@ -76,7 +76,9 @@ class TestBroken(unittest.TestCase):
         config = transformers.BertConfig.from_pretrained(str(folder))
         (folder / "model.safetensors").unlink()
         transformers.BertForSequenceClassification(config).save_pretrained(str(folder))
-        self.assert_broken(ENCODER, folder, "corrupt_checkpoint", "not in the files.*cls.predictions")
+        self.assert_broken(
+            ENCODER, folder, "corrupt_checkpoint", "not in the files.*cls.predictions"
+        )
 
     def test_tokenizer_larger_than_the_model(self) -> None:
         import transformers
@@ -105,7 +107,9 @@ class TestBroken(unittest.TestCase):
 
     def test_weights_of_another_shape(self) -> None:
         def cut(weights: dict[str, Any]) -> None:
-            weights["transformer.wpe.weight"] = weights["transformer.wpe.weight"][:, :-1].contiguous()
+            weights["transformer.wpe.weight"] = weights["transformer.wpe.weight"][
+                :, :-1
+            ].contiguous()
 
         folder = self.copy(DECODER)
         self.change(folder, cut)

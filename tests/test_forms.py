@@ -13,7 +13,18 @@ from tests import support
 
 class TestFilenames(unittest.TestCase):
     def test_escape_is_reversible_and_safe(self) -> None:
-        names = ["bert", "a/b", "../../etc/passwd", "..", ".hidden", "a--b", "a%2Fb", "C:\\x", "ü", ""]
+        names = [
+            "bert",
+            "a/b",
+            "../../etc/passwd",
+            "..",
+            ".hidden",
+            "a--b",
+            "a%2Fb",
+            "C:\\x",
+            "ü",
+            "",
+        ]
         escaped = [filenames.escape(name) for name in names]
         self.assertEqual([filenames.unescape(item) for item in escaped], names)
         self.assertEqual(len(set(escaped)), len(names))
@@ -86,7 +97,7 @@ class TestStream(unittest.TestCase):
         writer.close()
         found = stream.results(self.path)
         self.assertEqual([item.status for item in found], ["passed", "failed"])
-        self.assertEqual([event["event"] for event in stream.read(self.path)][0], "start")
+        self.assertEqual(next(stream.read(self.path))["event"], "start")
 
     def test_results_of_another_form_are_passed_over(self) -> None:
         writer = stream.Writer(self.path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 import unittest
 from pathlib import Path
 
 from hf_tests import stream
 from hf_tests.isolation import base, environment
-from hf_tests.isolation.spawn import Interrupted, SpawnLauncher
+from hf_tests.isolation.interruption import Interruption
+from hf_tests.isolation.spawn import SpawnLauncher
 from hf_tests.nightly import schedule
 from hf_tests.nightly.schedule import JobOutcome
 from tests import support
@@ -41,7 +41,7 @@ class TestEndings(unittest.TestCase):
         """Run a job whose process passes one check and does ``code`` in the second."""
         job = support.job("bert-base-uncased", timeout_s=timeout_s)
         launcher = SpawnLauncher((sys.executable, "-c", PREAMBLE + code))
-        ending = launcher.run(job, self.stream, self.log, lambda: None)
+        ending = launcher.run(job, self.stream, self.log, lambda: True)
         return schedule.complete(job, self.stream, self.log, ending)
 
     def assert_second(self, done: JobOutcome, status: str, kind: str, words: str) -> None:
@@ -106,7 +106,7 @@ class TestEndings(unittest.TestCase):
     def test_process_that_never_begins(self) -> None:
         job = support.job("bert-base-uncased")
         launcher = SpawnLauncher((sys.executable, "-c", "raise SystemExit(9)"))
-        ending = launcher.run(job, self.stream, self.log, lambda: None)
+        ending = launcher.run(job, self.stream, self.log, lambda: True)
         done = schedule.complete(job, self.stream, self.log, ending)
         self.assertEqual([result.status for result in done.results], ["crashed", "crashed"])
         self.assertRegex(done.results[0].error or "", "status 9 before this check")
@@ -127,21 +127,23 @@ Path('left-behind').write_text('x'); os._exit(0)
     def test_interruption_ends_the_process(self) -> None:
         note = self.folder / "pid"
         code = f"Path({str(note)!r}).write_text(str(os.getpid()))\nwhile True: time.sleep(1)"
-        main = threading.main_thread().ident
-        assert main is not None
-
-        def interrupt() -> None:
-            while not note.exists() or not note.read_text():
-                time.sleep(0.05)
-            signal.pthread_kill(main, signal.SIGINT)
-
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        with self.assertRaises(Interrupted) as caught:
-            self.run_code(code)
-        thread.join()
-        self.assertEqual(caught.exception.ending.reason, base.INTERRUPTED)
+        job = support.job("bert-base-uncased")
+        launcher = SpawnLauncher((sys.executable, "-c", PREAMBLE + code))
+        ending = launcher.run(job, self.stream, self.log, lambda: not note.exists())
+        self.assertEqual(ending.reason, base.INTERRUPTED)
         self.assertFalse(_alive(int(note.read_text())))
+        done = schedule.complete(job, self.stream, self.log, ending)
+        self.assert_second(done, "error", "interrupted", "run was interrupted")
+
+    def test_first_signal_is_noted_and_the_second_raises(self) -> None:
+        with Interruption() as interruption:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                interruption.requested = False
+                signal.raise_signal(number)
+                self.assertTrue(interruption.requested)
+            with self.assertRaises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
     def test_waiting_costs_next_to_nothing(self) -> None:
         """The parent blocks; a busy wait of this second would show as a second of its own time."""

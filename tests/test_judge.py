@@ -39,7 +39,10 @@ class TestJudge(unittest.TestCase):
             (judge.descending, [0.1, 0.2]),
         ]
         for check, *arguments in wrong:
-            with self.subTest(check=check.__name__, arguments=arguments), self.assertRaises(WrongOutput):
+            with (
+                self.subTest(check=check.__name__, arguments=arguments),
+                self.assertRaises(WrongOutput),
+            ):
                 check(*arguments, "x")
         with self.assertRaises(WrongOutput):
             judge.scores([0.5, 0.4], "x", sum_to=1.0)

@@ -65,7 +65,10 @@ class TestModelDocument(unittest.TestCase):
                 method="from_pretrained",
                 predictions=({"token": "x"},),
                 measurement=Measurement(
-                    tokenizer_load_time=0.1, model_load_time=0.2, model_size_mb=417.5, trial_times=(1.0,)
+                    tokenizer_load_time=0.1,
+                    model_load_time=0.2,
+                    model_size_mb=417.5,
+                    trial_times=(1.0,),
                 ),
             ),
             support.result(
@@ -126,7 +129,9 @@ class TestRunDocument(unittest.TestCase):
 
 
 class TestExitStatus(unittest.TestCase):
-    def status(self, *statuses: str, interrupted: bool = False, problems: tuple[str, ...] = ()) -> int:
+    def status(
+        self, *statuses: str, interrupted: bool = False, problems: tuple[str, ...] = ()
+    ) -> int:
         results = tuple(support.result(status) for status in statuses)
         outcomes = (JobOutcome(support.job("bert-base-uncased"), results, None),)
         folder = store.RunFolder(support.temporary_folder(self), "run")
@@ -144,7 +149,9 @@ class TestExitStatus(unittest.TestCase):
 class TestSummary(unittest.TestCase):
     def test_eighty_columns_and_nothing_that_steers_a_terminal(self) -> None:
         results = (
-            support.result("error", error="a\x1b[31m very long " + "message " * 40, hint="do this " * 30),
+            support.result(
+                "error", error="a\x1b[31m very long " + "message " * 40, hint="do this " * 30
+            ),
             support.result("skipped", method="from_pretrained", reason="there is none " * 20),
         )
         outcomes = (JobOutcome(support.job("bert-base-uncased"), results, None),)
@@ -188,5 +195,3 @@ class TestStore(unittest.TestCase):
         path.write_text("x")
         with self.assertRaisesRegex(UsageError, "cannot be written"):
             store.RunFolder.create(path)
-
-

@@ -109,7 +109,9 @@ class TestWrongRegistry(unittest.TestCase):
             registry.load(self.path)
 
     def test_wrong_type_gives_a_json_pointer(self) -> None:
-        self.data["families"]["bert"]["models"]["google/electra-small-generator"]["vocab_size"] = "x"
+        self.data["families"]["bert"]["models"]["google/electra-small-generator"]["vocab_size"] = (
+            "x"
+        )
         message = self.message()
         self.assertIn("/families/bert/models/google~1electra-small-generator/vocab_size", message)
         self.assertIn("must be integer or null", message)

@@ -11,12 +11,19 @@ from hf_tests.probe.tiny.shrink import assign, blocks, image_size, shrink
 class TestShrink(unittest.TestCase):
     def test_grouped_query_attention_stays_grouped(self) -> None:
         values = shrink({"num_attention_heads": 32, "num_key_value_heads": 4, "head_dim": 64}, {})
-        self.assertEqual(values, {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 8})
+        self.assertEqual(
+            values, {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 8}
+        )
         same = shrink({"num_attention_heads": 32, "num_key_value_heads": 32}, {})
         self.assertEqual(same["num_key_value_heads"], same["num_attention_heads"])
 
     def test_small_values_are_never_raised(self) -> None:
-        values = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 16}
+        values = {
+            "hidden_size": 8,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 16,
+        }
         self.assertEqual(shrink(values, {}), values)
 
     def test_lists_of_layers_are_cut_and_indices_stay_in_range(self) -> None:
@@ -40,7 +47,9 @@ class TestShrink(unittest.TestCase):
         self.assertEqual(side(patch_size=16), 64)
         self.assertEqual(side(patch_size=14), 56)
         self.assertEqual(side(patch_size=4, depths=[2, 2, 6, 2], window_size=7), 128)
-        self.assertEqual(image_size({"a": 1, "vision": {"model_type": "v", "image_size": [5, 5]}}), 5)
+        self.assertEqual(
+            image_size({"a": 1, "vision": {"model_type": "v", "image_size": [5, 5]}}), 5
+        )
 
     def test_nested_configurations_and_overrides(self) -> None:
         values = {
@@ -60,7 +69,8 @@ class TestShrink(unittest.TestCase):
 
     def test_labels_are_cut_alike(self) -> None:
         labels = {index: f"LABEL_{index}" for index in range(1000)}
-        small = shrink({"id2label": labels, "label2id": {v: k for k, v in labels.items()}}, {})
+        values: dict[str, Any] = {"id2label": labels, "label2id": {v: k for k, v in labels.items()}}
+        small = shrink(values, {})
         self.assertEqual(len(small["id2label"]), 10)
         self.assertEqual({v: k for k, v in small["id2label"].items()}, small["label2id"])
 

@@ -44,12 +44,11 @@ class Launcher(Protocol):
 
     name: str
 
-    def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], None]) -> Ending:
+    def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """Run the job; its events go to ``stream``, its output to ``log``.
 
-        ``tick`` is called about once a second while waiting. Whatever the process does, this
-        returns once it has ended, at the latest when the job's time is up. On KeyboardInterrupt
-        the process is ended first.
+        ``tick`` is called about once a second while waiting, and says whether to go on. Whatever
+        the process does, this returns once it has ended, at the latest when the job's time is up.
         """
 
 

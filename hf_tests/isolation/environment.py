@@ -22,6 +22,18 @@ QUIET_AND_REPEATABLE = {
 }
 
 
+def adopt(downloads: bool) -> None:
+    """Give this very process the same variables, for tests that run in it.
+
+    Without ``downloads`` the Hub cannot be reached. To be called before its client is imported.
+    """
+    wanted = dict(QUIET_AND_REPEATABLE)
+    if not downloads:
+        wanted["HF_HUB_OFFLINE"] = "1"
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
 def of_job(job: Job, temporary: Path, parent: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables for a job; ``temporary`` becomes its folder for temporary files.
 

@@ -32,7 +32,7 @@ class SpawnLauncher:
         """``command`` is what a job is run with; it gets the stream's path and the job's JSON."""
         self._command = tuple(command)
 
-    def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], None]) -> Ending:
+    def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """See `isolation.base.Launcher.run`."""
         with _temporary_folder() as temporary, log.open("ab") as output:
             launched = time.monotonic()
@@ -45,29 +45,15 @@ class SpawnLauncher:
                 env=environment.of_job(job, temporary),
                 start_new_session=True,
             )
-            reason = EXITED
             try:
                 _give(process, job.to_json())
-                if not _wait(process, launched + job.timeout_s, tick):
-                    reason = TIMED_OUT
-            except KeyboardInterrupt:
-                reason = INTERRUPTED
-            _end(process)
+                reason = _wait(process, launched + job.timeout_s, tick)
+            finally:
+                _end(process)
             wall = time.monotonic() - launched
         if reason == EXITED and process.returncode < 0:
             reason = SIGNALLED
-        ending = Ending(reason, process.returncode, launched, wall)
-        if reason == INTERRUPTED:
-            raise Interrupted(ending)
-        return ending
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was interrupted while a job ran; its process has been ended."""
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__()
-        self.ending = ending
+        return Ending(reason, process.returncode, launched, wall)
 
 
 @contextlib.contextmanager
@@ -87,21 +73,22 @@ def _give(process: subprocess.Popen[bytes], text: str) -> None:
         process.stdin.write(text.encode())
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float, tick: Callable[[], None]) -> bool:
-    """Wait for the process's end without polling for it; False when the deadline came first."""
+def _wait(process: subprocess.Popen[bytes], deadline: float, tick: Callable[[], bool]) -> str:
+    """Wait for the process's end without polling for it; returns why the wait is over."""
     with _end_notice(process.pid) as notice:
         while process.poll() is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                return False
+                return TIMED_OUT
+            if not tick():
+                return INTERRUPTED
             pause = min(TICK_S, left)
             if notice is not None:
                 select.select([notice], [], [], pause)
             else:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(pause)
-            tick()
-    return True
+    return EXITED
 
 
 @contextlib.contextmanager

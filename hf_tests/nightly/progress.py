@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections import Counter
@@ -44,7 +46,7 @@ class Lines:
             job = done.job
             self.write(
                 f"[{self._done:{digits}}/{self._total}] "
-                f"{job.model.family}/{job.model.id} on {job.device}: "
+                f"{job.model.family} {job.model.id} on {job.device}: "
                 f"{count_statuses(done.results)} ({seconds:.1f} s, {job.weights})"
             )
         for result in done.results if self._level >= VERBOSE else bad:
@@ -96,10 +98,9 @@ class Bar(Lines):
 
 
 def watcher(total: int, level: int) -> Lines:
-    """A bar where standard output is a terminal and tqdm is installed; lines otherwise."""
+    """A bar where a terminal has room for it and tqdm is installed; lines otherwise."""
     if level > QUIET and sys.stdout.isatty() and sys.stderr.isatty():
-        try:
-            return Bar(total, level)
-        except ImportError:
-            pass
+        with contextlib.suppress(ImportError, OSError):
+            if os.get_terminal_size(sys.stderr.fileno()).columns >= WIDTH // 2:
+                return Bar(total, level)
     return Lines(total, level)

@@ -11,6 +11,7 @@ from typing import Any
 from hf_tests import outcome
 from hf_tests.hardware import Hardware
 from hf_tests.isolation.base import Launcher
+from hf_tests.isolation.interruption import Interruption
 from hf_tests.nightly import merge, metadata, schedule
 from hf_tests.nightly.plan import Plan
 from hf_tests.nightly.schedule import JobOutcome, Watcher
@@ -75,25 +76,23 @@ def execute(
     machine = hardware.to_json()
     done: list[JobOutcome] = []
     by_model: dict[str, list[JobOutcome]] = {}
-    interrupted = False
-    try:
-        for item in schedule.run(plan.jobs, launcher, folder, watcher):
+    with Interruption() as interruption:
+        for item in schedule.run(plan.jobs, launcher, folder, watcher, interruption):
             done.append(item)
             siblings = by_model.setdefault(item.job.model.id, [])
             siblings.append(item)
             write_model(folder, siblings, machine, described)
-    except schedule.RunInterrupted:
-        interrupted = True
-    finished = Finished(folder, tuple(done), interrupted, time.monotonic() - start, plan.problems)
-    described |= {
-        "finished": metadata.now(),
-        "wall_time": finished.wall_s,
-        "interrupted": interrupted,
-        "exit_status": finished.exit_status,
-        "problems": list(plan.problems),
-    }
-    write_run(folder, done, machine, described)
-    folder.make_latest()
+        wall = time.monotonic() - start
+        finished = Finished(folder, tuple(done), interruption.requested, wall, plan.problems)
+        described |= {
+            "finished": metadata.now(),
+            "wall_time": finished.wall_s,
+            "interrupted": finished.interrupted,
+            "exit_status": finished.exit_status,
+            "problems": list(plan.problems),
+        }
+        write_run(folder, done, machine, described)
+        folder.make_latest()
     return finished
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hf_tests import outcome, stream
 from hf_tests.isolation.base import INTERRUPTED, SIGNALLED, TIMED_OUT, Ending, Launcher
-from hf_tests.isolation.spawn import Interrupted
+from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job, result_for
 from hf_tests.nightly.store import RunFolder
 from hf_tests.outcome import CheckResult
@@ -45,29 +45,30 @@ class Watcher(Protocol):
         """A job has ended."""
 
 
-class RunInterrupted(Exception):
-    """The run was interrupted; the outcomes so far have been given."""
-
-
 def run(
-    jobs: Sequence[Job], launcher: Launcher, folder: RunFolder, watcher: Watcher
+    jobs: Sequence[Job],
+    launcher: Launcher,
+    folder: RunFolder,
+    watcher: Watcher,
+    interruption: Interruption,
 ) -> Iterator[JobOutcome]:
     """Run the jobs in order and give each one's outcome as it ends.
 
-    When interrupted it ends the running job, gives it and all that remain as interrupted, and
-    raises RunInterrupted.
+    Once an interruption is requested, the running job is ended, and it and all that remain are
+    given as interrupted.
     """
-    for index, job in enumerate(jobs):
-        watcher.begin(job)
+
+    def tick() -> bool:
+        watcher.tick()
+        return not interruption.requested
+
+    for job in jobs:
         path, log = folder.stream(job), folder.log(job)
-        try:
-            ending = launcher.run(job, path, log, watcher.tick)
-        except Interrupted as interruption:
-            yield complete(job, path, log, interruption.ending)
-            for remaining in jobs[index + 1 :]:
-                yield complete(remaining, folder.stream(remaining), folder.log(remaining), None)
-            raise RunInterrupted from None
-        done = complete(job, path, log, ending)
+        if interruption.requested:
+            yield complete(job, path, log, None)
+            continue
+        watcher.begin(job)
+        done = complete(job, path, log, launcher.run(job, path, log, tick))
         watcher.end(done)
         yield done
 

@@ -90,7 +90,7 @@ def _failures(failures: Sequence[CheckResult]) -> str:
     for result in failures[:FAILURES_SHOWN]:
         what = status_words(result.status)
         kind = f" ({result.error_type})" if result.error_type not in ("none", result.status) else ""
-        lines.append(f"  {result.family}/{result.model} {result.key}: {what}{kind}")
+        lines.append(f"  {result.family} {result.model} {result.key}: {what}{kind}")
         message = result.error or result.reason or ""
         lines.append(one_line(f"    {message}", WIDTH))
         if result.hint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, devices, integrity, memory, tasks, timing
+from hf_tests.probe import checkpoints, classes, devices, integrity, memory, tasks, timing
 from hf_tests.probe.record import Record
 
 
@@ -13,7 +13,6 @@ def check(job: Job, record: Record) -> None:
     Raises WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
     """
     import torch
-    import transformers
 
     task = tasks.get(job.model.task)
     with record.timed("checkpoint"):
@@ -22,9 +21,9 @@ def check(job: Job, record: Record) -> None:
     peak = memory.PeakMemory(job.device)
     with record.timed("load", "load_time"):
         with record.timed("tokenizer", "tokenizer_load_time"):
-            processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+            processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
         with record.timed("model", "model_load_time"):
-            network, info = getattr(transformers, job.model.class_name).from_pretrained(
+            network, info = classes.transformers_class(job.model.class_name).from_pretrained(
                 folder, output_loading_info=True, dtype=devices.default_dtype(job.device)
             )
             network = network.eval().to(devices.torch_device(job.device))

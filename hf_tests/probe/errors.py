@@ -84,7 +84,7 @@ def hint(kind: str, job: Job) -> str:
     if kind == "missing_dependency":
         unmet = dependencies.unmet(job.model.dependencies)
         text = unmet if unmet else text
-    return f"{text} Again: {rerun_command(job)}"
+    return f"{text} To repeat: {rerun_command(job)}"
 
 
 def rerun_command(job: Job) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hf_tests.probe import memory
+from hf_tests.probe import classes, memory
 from hf_tests.probe.tasks import base
 
 SHOWN = 4  # names in a message
@@ -36,7 +36,9 @@ def check_config(folder: Path, model_type: str) -> None:
         raise CorruptCheckpoint(f"{path} is not JSON: {error}") from error
     found = config.get("model_type") if isinstance(config, dict) else None
     if found != model_type:
-        raise CorruptCheckpoint(f"{path} has the model_type {found!r}, and {model_type!r} was expected")
+        raise CorruptCheckpoint(
+            f"{path} has the model_type {found!r}, and {model_type!r} was expected"
+        )
 
 
 def check_loading(info: Mapping[str, Any]) -> None:
@@ -101,9 +103,7 @@ def audit(folder: str, class_name: str) -> tuple[int, float]:
     For methods that load by themselves and do not say what they found. Returns the number of
     parameters and their size in MiB.
     """
-    import transformers
-
-    cls = getattr(transformers, class_name)
+    cls = classes.transformers_class(class_name)
     network, info = cls.from_pretrained(folder, output_loading_info=True)
     check_loading(info)
     check_values(network)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, devices, integrity, memory, tasks, timing
+from hf_tests.probe import checkpoints, classes, devices, integrity, memory, tasks, timing
 from hf_tests.probe.record import Record, Skip
 
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -24,7 +24,6 @@ def check(job: Job, record: Record) -> None:
         raise Skip(reason, "missing_dependency")
     import optimum.intel
     import torch
-    import transformers
 
     task = tasks.get(job.model.task)
     with record.timed("checkpoint"):
@@ -34,7 +33,7 @@ def check(job: Job, record: Record) -> None:
         count, _ = integrity.audit(folder, job.model.class_name)
     peak = memory.PeakMemory(job.device)
     with record.timed("tokenizer", "tokenizer_load_time"):
-        processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+        processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
     cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
     with record.timed("conversion", "conversion_time"):
         network = cls.from_pretrained(

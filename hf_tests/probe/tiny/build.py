@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_tests import dependencies
+from hf_tests.probe import classes
 from hf_tests.probe.tiny import processors, shrink, vocabulary
 from hf_tests.registry import Model
 
@@ -21,8 +22,8 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
     """Write the model's tiny checkpoint into the empty ``folder``.
 
     The same entry, seed and transformers version give the same bytes. Raises what the library
-    raises: AttributeError for a class that it does not have, ValueError for a configuration that
-    it refuses.
+    raises: NotImplementedError for a class that it does not have, ValueError for a configuration
+    that it refuses.
     """
     from transformers import AutoConfig
 
@@ -54,7 +55,7 @@ def _save_model(
     import transformers
 
     config = config_class.from_dict(values)
-    network = getattr(transformers, model.class_name)(config).eval()
+    network = classes.transformers_class(model.class_name)(config).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.is_floating_point() and parameter.numel() > 1 and parameter.std() == 0:

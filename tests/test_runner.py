@@ -1,0 +1,378 @@
+"""``python runner.py`` as a person runs it: what it lists, refuses, runs and leaves."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from hf_tests import registry, stream
+from hf_tests.probe import checkpoints
+from tests import support
+
+HEAVY = ("torch", "transformers", "openvino", "numpy", "huggingface_hub")
+
+
+class TestLists(unittest.TestCase):
+    def test_models_and_families(self) -> None:
+        models = support.runner("--list-models")
+        self.assertEqual(models.returncode, 0, models.stderr)
+        for model in support.shipped().models:
+            self.assertIn(model.id, models.stdout)
+        families = support.runner("--list-families")
+        for family in support.shipped().families:
+            self.assertIn(family.name, families.stdout)
+        narrowed = support.runner("--list-models", "--family", "sam").stdout
+        self.assertIn("facebook/sam-vit-large", narrowed)
+        self.assertNotIn("gpt2", narrowed)
+
+    def test_every_line_fits_eighty_columns(self) -> None:
+        for option in ("--list-models", "--list-families", "--list-devices", "--help"):
+            environment = {"COLUMNS": "80"}
+            text = support.runner(option, environment=environment).stdout
+            self.assertEqual([line for line in text.splitlines() if len(line) > 80], [], option)
+
+    def test_listing_imports_nothing_heavy(self) -> None:
+        done = support.run("-X", "importtime", "runner.py", "--list-models")
+        imported = {
+            line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()
+        }
+        self.assertIn("hf_tests", imported)
+        self.assertEqual(imported & set(HEAVY), set())
+
+    def test_planning_imports_no_model_library(self) -> None:
+        done = support.run(
+            "-X", "importtime", "runner.py", "--all", "--dry-run", "--weights", "auto"
+        )
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        imported = {
+            line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()
+        }
+        self.assertEqual(imported & {"torch", "transformers", "openvino", "numpy"}, set())
+
+    def test_dry_run_shows_every_job(self) -> None:
+        done = support.runner(
+            "--all", "--dry-run", "--weights", "tiny", "--device", "cpu", "openvino"
+        )
+        lines = done.stdout.splitlines()
+        self.assertRegex(
+            lines[0],
+            r"^34 models: 34 tiny \(random weights, built here\); "
+            r"--weights hub would download \d+ GB$",
+        )
+        self.assertEqual(len(lines) - 1, 2 * len(support.shipped().models))
+
+    def test_list_devices(self) -> None:
+        done = support.runner("--list-devices")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"(?m)^cpu +\d+\.\d GB")
+        self.assertRegex(done.stdout, r"(?m)^openvino")
+
+
+class TestBadInput(unittest.TestCase):
+    """One clear sentence, exit status 2, no traceback."""
+
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+
+    def refuse(self, *arguments: str, says: str) -> None:
+        done = support.runner(*arguments)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, says)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertFalse((self.folder / "results").exists())
+
+    def registry(self, change: Any) -> str:
+        """Path of a changed copy of the shipped registry."""
+        data = json.loads(Path(registry.DEFAULT_PATH).read_text())
+        change(data)
+        path = self.folder / "registry.json"
+        path.write_text(json.dumps(data))
+        return str(path)
+
+    def test_names(self) -> None:
+        self.refuse("--family", "berd", says="unknown family 'berd'; did you mean bert")
+        self.refuse("--category", "x", "--dry-run", says="unknown family 'x'. Families: bert, gpt")
+        self.refuse(
+            "--model", "bert-bas", says="unknown model 'bert-bas'; did you mean bert-base-uncased"
+        )
+        self.refuse(
+            "--model", "zz/zz", says="not in the registry, not a folder and not in the Hub's cache"
+        )
+        self.refuse("--all", "--device", "tpu", says="unknown device 'tpu'")
+        self.refuse(
+            "--all", "--device", "cuda:x", says="unknown device 'cuda:x'; did you mean cuda"
+        )
+        self.refuse(
+            "--all", "--method", "pipelin", says="unknown method 'pipelin'; did you mean pipeline"
+        )
+
+    def test_nothing_to_do(self) -> None:
+        self.refuse(says="say what to test: --all, --family NAME or --model ID")
+        self.refuse("--all", "--family", "bert", says="--all does not go with")
+        self.refuse(
+            "--all",
+            "--method",
+            "openvino",
+            "--device",
+            "cpu",
+            says="nothing to run: no chosen device",
+        )
+        self.refuse("--all", "--timeout", "soon", says="'soon' is no positive number of seconds")
+
+    def test_model_folders(self) -> None:
+        self.refuse("--model", str(self.folder), says="holds no config.json")
+        self.refuse("--model", str(self.folder / "none"), says="is not a folder")
+        config = self.folder / "config.json"
+        config.write_text("{")
+        self.refuse("--model", str(self.folder), says="cannot be read as JSON")
+        config.write_text("[]")
+        self.refuse("--model", str(self.folder), says="names no model_type")
+        config.write_text('{"model_type": "mamba"}')
+        self.refuse("--model", str(self.folder), says="is a mamba model, and no family has such")
+        config.write_text('{"model_type": "bert", "architectures": ["BertForTokenClassification"]}')
+        self.refuse(
+            "--model", str(self.folder), says="is of BertForTokenClassification; of bert models"
+        )
+        config.write_text('{"model_type": "bert"}')
+        self.refuse(
+            "--model", str(self.folder), "--weights", "tiny", says="--weights tiny does not go"
+        )
+
+    def test_registries(self) -> None:
+        path = self.folder / "registry.json"
+        self.refuse(
+            "--all", "--registry", str(path), says="registry.json: cannot be read: No such file"
+        )
+        path.write_text('{"version": 1,\n "families": }')
+        self.refuse("--list-models", "--registry", str(path), says="line 2, column 14: not JSON")
+        wrong = self.registry(lambda data: data["families"]["bert"].update(task="dance"))
+        self.refuse("--all", "--registry", wrong, says="/families/bert/task: must be one of")
+        alien = self.registry(
+            lambda data: data["families"].update(alien=data["families"].pop("sam"))
+        )
+        self.refuse(
+            "--all", "--registry", alien, says="/families/alien: it has no hf_tests/test_alien.py"
+        )
+
+    def test_class_that_this_transformers_does_not_have(self) -> None:
+        def misspell(data: Any) -> None:
+            families = data["families"]
+            data["families"] = {"bert": families["bert"]}
+            models = families["bert"]["models"]
+            entry = {**models["bert-base-uncased"], "class": "BertForMaskdLM"}
+            families["bert"]["models"] = {"bert-base-uncased": entry}
+
+        path = self.registry(misspell)
+        says = "has no class 'BertForMaskdLM'; did you mean BertForMaskedLM"
+        self.refuse("--all", "--registry", path, "--weights", "tiny", says=says)
+
+    def test_results_folder_that_cannot_be_written(self) -> None:
+        path = self.folder / "file"
+        path.write_text("x")
+        arguments = ("--model", "gpt2", "--weights", "tiny", "--results-dir", str(path / "results"))
+        self.refuse(*arguments, says="the results folder .* cannot be written")
+
+
+class TestRuns(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+        self.results = self.folder / "results"
+
+    def run_tests(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return support.runner(*arguments, "--results-dir", str(self.results), **options)
+
+    def documents(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """run.json and the models' files of the latest run, all valid."""
+        latest = self.results / "latest"
+        run = json.loads((latest / "run.json").read_text())
+        support.validate("run", run)
+        models = {}
+        for row in run["checks"]:
+            models[row["model"]] = json.loads((latest / row["file"]).read_text())
+            support.validate("model", models[row["model"]])
+            self.assertIn(row["key"], models[row["model"]]["results"])
+        return run, models
+
+    def test_one_model_on_all_devices(self) -> None:
+        devices = ("--device", "cpu", "openvino")
+        done = self.run_tests("--model", "bert-base-uncased", "--weights", "tiny", *devices)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 model: 1 tiny (random weights, built here)", done.stdout)
+        self.assertIn("no published checkpoint was", done.stdout)
+        run, models = self.documents()
+        self.assertEqual(run["counts"]["passed"], 3)
+        self.assertEqual(run["weights"], {"tiny": 1})
+        self.assertEqual(run["metadata"]["exit_status"], 0)
+        self.assertTrue(run["metadata"]["versions"]["torch"])
+        document = models["bert-base-uncased"]
+        self.assertEqual(
+            set(document["results"]), {"pipeline_cpu", "from_pretrained_cpu", "openvino_cpu"}
+        )
+        for key, entry in document["results"].items():
+            method = key.rpartition("_")[0]
+            self.assertIs(entry[f"{method}_success"], True)
+            self.assertEqual(entry["weights"], "tiny")
+            self.assertEqual(entry[f"{method}_num_runs"], 5)
+            self.assertGreater(entry["model_size_mb"], 0.05)
+            self.assertGreater(entry["peak_memory_mb"], 50)
+            self.assertEqual(len(entry["predictions"]), 5)
+            figures = document["performance"][key]
+            self.assertLessEqual(figures["min_time"], figures["avg_time"])
+            self.assertLessEqual(figures["avg_time"], figures["max_time"])
+        self.assertEqual(len(document["examples"]), 3)
+        direct = document["results"]["from_pretrained_cpu"]
+        self.assertGreater(direct["tokenizer_load_time"], 0)
+        self.assertGreater(direct["model_load_time"], 0)
+        streams = list((self.results / "latest" / "jobs").iterdir())
+        self.assertEqual(len(streams), 2)
+        events = [event["event"] for event in stream.read(streams[0])]
+        self.assertEqual((events[0], events[1], events[-1]), ("start", "ready", "end"))
+        for job in run["jobs"]:
+            self.assertTrue(0 < job["startup_time"] < job["wall_time"])
+
+    def test_own_checkpoint_in_a_folder(self) -> None:
+        """Quiet, by a relative path, with a space in its name."""
+        own = self.folder / "my checkpoint"
+        shutil.copytree(checkpoints.folder_of(support.job("distilgpt2")), own)
+        relative = os.path.relpath(own, support.ROOT)
+        done = self.run_tests(
+            "--model", relative, "--cpu-only", "--method", "from_pretrained", "--quiet"
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        run, _ = self.documents()
+        (row,) = run["checks"]
+        self.assertEqual((row["family"], row["weights"]), ("gpt", "local"))
+        self.assertEqual(row["model"], str(own.resolve()))
+        self.assertIn("1 model on local checkpoints", done.stdout)
+        self.assertNotIn("[1/1]", done.stdout)
+
+    def test_broken_checkpoint_fails_the_run_and_costs_only_itself(self) -> None:
+        own = self.folder / "broken"
+        shutil.copytree(checkpoints.folder_of(support.job("gpt2")), own)
+        weights = own / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-64])
+        arguments = ("--cpu-only", "--method", "from_pretrained")
+        done = self.run_tests("--model", str(own), "distilgpt2", *arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        run, _ = self.documents()
+        self.assertEqual([row["status"] for row in run["checks"]], ["error", "passed"])
+        self.assertIn("(corrupt_checkpoint)", done.stdout)
+        self.assertIn("To repeat: python runner.py --model", " ".join(done.stdout.split()))
+
+    def test_timeout(self) -> None:
+        done = self.run_tests(
+            "--model", "gpt2", "--cpu-only", "--weights", "tiny", "--timeout", "1"
+        )
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        run, _ = self.documents()
+        self.assertEqual({row["error_type"] for row in run["checks"]}, {"timeout"})
+        self.assertIn("--timeout 2", run["checks"][0]["hint"])
+
+    def test_device_that_is_not_here(self) -> None:
+        done = self.run_tests("--model", "gpt2", "--device", "cuda:7", "--weights", "tiny")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        run, _ = self.documents()
+        self.assertEqual({row["status"] for row in run["checks"]}, {"skipped"})
+        self.assertRegex(run["checks"][0]["reason"], "CUDA")
+
+    def test_wrong_class_beside_right_ones(self) -> None:
+        """The others are tested all the same; the exit status says that the registry is wrong."""
+        data = json.loads(Path(registry.DEFAULT_PATH).read_text())
+        data["families"] = {"gpt": data["families"]["gpt"]}
+        models = data["families"]["gpt"]["models"]
+        data["families"]["gpt"]["models"] = {
+            "gpt2": models["gpt2"],
+            "distilgpt2": {**models["distilgpt2"], "class": "GPT9LMHeadModel"},
+        }
+        path = self.folder / "registry.json"
+        path.write_text(json.dumps(data))
+        arguments = ("--all", "--registry", str(path), "--weights", "tiny", "--cpu-only")
+        done = self.run_tests(*arguments, "--method", "from_pretrained")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("has no class 'GPT9LMHeadModel'", done.stderr)
+        run, _ = self.documents()
+        self.assertEqual([row["status"] for row in run["checks"]], ["passed", "error"])
+        self.assertEqual(run["checks"][1]["error_type"], "unsupported")
+
+    def test_interrupted(self) -> None:
+        command = [
+            sys.executable,
+            "runner.py",
+            "--family",
+            "bert",
+            "--cpu-only",
+            "--weights",
+            "tiny",
+        ]
+        process = subprocess.Popen(
+            [*command, "--results-dir", str(self.results)],
+            cwd=support.ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("[1/7]"):
+                break
+        process.send_signal(signal.SIGTERM)
+        output = process.stdout.read()
+        self.assertEqual(process.wait(60), 130, output)
+        process.stdout.close()
+        run, _ = self.documents()
+        self.assertIn("INTERRUPTED", output)
+        self.assertTrue(run["metadata"]["interrupted"])
+        statuses = [row["status"] for row in run["checks"]]
+        self.assertEqual(len(statuses), 14, "every check of the plan is accounted for")
+        self.assertEqual(statuses[:2], ["passed", "passed"])
+        self.assertEqual({row["error_type"] for row in run["checks"][2:]}, {"interrupted"})
+
+    def test_progress_bar_on_a_terminal(self) -> None:
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        arguments = ["--model", "gpt2", "--cpu-only", "--weights", "tiny", "--method", "pipeline"]
+        process = subprocess.Popen(
+            [sys.executable, "runner.py", *arguments, "--results-dir", str(self.results)],
+            cwd=support.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=follower,
+            stderr=follower,
+            env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
+        )
+        os.close(follower)
+        shown = _read_all(leader)
+        self.assertEqual(process.wait(60), 0, shown)
+        self.assertIn("gpt2 on cpu:", shown)
+        self.assertIn("0/1 [", shown)
+        self.assertIn("1 passed in", shown)
+
+
+def _read_all(descriptor: int) -> str:
+    """All that a terminal shows until its program ends."""
+    data = b""
+    deadline = time.monotonic() + support.TIMEOUT_S
+    while time.monotonic() < deadline:
+        if not select.select([descriptor], [], [], 1.0)[0]:
+            continue
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        data += part
+    os.close(descriptor)
+    return data.decode(errors="replace")
