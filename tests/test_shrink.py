@@ -52,7 +52,7 @@ class TestShrink(unittest.TestCase):
         )
 
     def test_nested_configurations_and_overrides(self) -> None:
-        values = {
+        values: dict[str, Any] = {
             "model_type": "pair",
             "text": {"model_type": "t", "hidden_size": 768, "vocab_size": 9},
             "vision": {"model_type": "v", "hidden_size": 768, "depth": 12},
