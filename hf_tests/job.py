@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,12 @@ class Job:
     def keys(self) -> tuple[str, ...]:
         """The keys of the checks that this job owes, in the order of ``methods``."""
         return tuple(outcome.check_key(method, self.device) for method in self.methods)
+
+    @property
+    def command(self) -> str:
+        """The command that runs this one job again."""
+        words = ["python", "runner.py", "--model", self.model.id, "--device", self.device]
+        return shlex.join(words)
 
     def replace(self, **changes: Any) -> Job:
         """A copy with some fields changed."""

@@ -31,7 +31,7 @@ class Writer:
     def write(self, event: str, **fields: Any) -> None:
         """Append one event with the time on the machine's monotonic clock."""
         line = {"event": event, "version": VERSION, "clock": time.monotonic(), **fields}
-        self._file.write(json.dumps(line, default=str) + "\n")
+        self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 
     def result(self, result: CheckResult) -> None:

@@ -115,6 +115,13 @@ class TestBroken(unittest.TestCase):
         self.change(folder, cut)
         self.assert_broken(DECODER, folder, "corrupt_checkpoint", "(?i)mismatch|shape")
 
+    def test_weights_in_a_pickle(self) -> None:
+        folder = self.copy(DECODER)
+        path = folder / "model.safetensors"
+        torch.save(load_file(path), folder / "pytorch_model.bin")
+        path.unlink()
+        self.assert_broken(DECODER, folder, "corrupt_checkpoint", "no file named model.safetensors")
+
     def test_no_config(self) -> None:
         folder = self.copy(ENCODER)
         (folder / "config.json").unlink()

@@ -112,7 +112,7 @@ def _lost(
     elif ending.reason == INTERRUPTED:
         status, kind = outcome.ERROR, "interrupted"
     what = "in this check" if was_running else "before this check"
-    command = f"python runner.py --model {job.model.id} --device {job.device} --method {method}"
+    command = f"{job.command} --method {method}"
     hints = {
         "timeout": f"Give it more time: {command} --timeout {2 * job.timeout_s:.0f}",
         "interrupted": f"Run it again: {command}",

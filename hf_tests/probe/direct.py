@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, devices, integrity, memory, tasks, timing
+from hf_tests.probe import checkpoints, classes, devices, inference, integrity, memory, tasks
 from hf_tests.probe.record import Record
 
 
@@ -12,8 +12,6 @@ def check(job: Job, record: Record) -> None:
 
     Raises WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
     """
-    import torch
-
     task = tasks.get(job.model.task)
     with record.timed("checkpoint"):
         folder = str(checkpoints.folder_of(job))
@@ -24,7 +22,10 @@ def check(job: Job, record: Record) -> None:
             processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
         with record.timed("model", "model_load_time"):
             network, info = classes.transformers_class(job.model.class_name).from_pretrained(
-                folder, output_loading_info=True, dtype=devices.default_dtype(job.device)
+                folder,
+                output_loading_info=True,
+                use_safetensors=True,  # a pickle could run code
+                dtype=devices.default_dtype(job.device),
             )
             network = network.eval().to(devices.torch_device(job.device))
     integrity.check_loading(info)
@@ -35,15 +36,9 @@ def check(job: Job, record: Record) -> None:
         num_parameters=count, model_size_mb=size, dtype=str(network.dtype).removeprefix("torch.")
     )
     subject = tasks.Subject(job.model, network, processor)
-    with record.timed("inference"), torch.inference_mode():
-        inputs = {
-            name: value.to(network.device, network.dtype if value.is_floating_point() else None)
-            for name, value in task.inputs(subject).items()
-        }
-        outputs, times = timing.trials(
-            lambda: task.run(subject, inputs), job.device, job.warmup, job.trials
-        )
-    record.note(trial_times=times)
-    record.note_memory(peak)
-    with record.timed("judgement"), torch.inference_mode():
-        record.verdict = task.judge(subject, inputs, outputs)
+    record.stage = "inputs"
+    inputs = {
+        name: value.to(network.device, network.dtype if value.is_floating_point() else None)
+        for name, value in task.inputs(subject).items()
+    }
+    inference.measure(job, record, subject, inputs, peak)

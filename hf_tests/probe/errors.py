@@ -84,14 +84,7 @@ def hint(kind: str, job: Job) -> str:
     if kind == "missing_dependency":
         unmet = dependencies.unmet(job.model.dependencies)
         text = unmet if unmet else text
-    return f"{text} To repeat: {rerun_command(job)}"
-
-
-def rerun_command(job: Job) -> str:
-    """The command that runs this one job again."""
-    import shlex
-
-    return f"python runner.py --model {shlex.quote(job.model.id)} --device {job.device}"
+    return f"{text} To repeat: {job.command}"
 
 
 def is_judgement(error: BaseException) -> bool:

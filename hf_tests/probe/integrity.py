@@ -104,7 +104,7 @@ def audit(folder: str, class_name: str) -> tuple[int, float]:
     parameters and their size in MiB.
     """
     cls = classes.transformers_class(class_name)
-    network, info = cls.from_pretrained(folder, output_loading_info=True)
+    network, info = cls.from_pretrained(folder, output_loading_info=True, use_safetensors=True)
     check_loading(info)
     check_values(network)
     return memory.model_size(network)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, devices, integrity, memory, tasks, timing
+from hf_tests.probe import checkpoints, classes, devices, inference, integrity, memory, tasks
 from hf_tests.probe.record import Record, Skip
 
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -23,7 +23,6 @@ def check(job: Job, record: Record) -> None:
     if reason is not None:
         raise Skip(reason, "missing_dependency")
     import optimum.intel
-    import torch
 
     task = tasks.get(job.model.task)
     with record.timed("checkpoint"):
@@ -55,15 +54,8 @@ def check(job: Job, record: Record) -> None:
     )
     integrity.check_tokenizer(processor, network.config)
     subject = tasks.Subject(job.model, network, processor)
-    with record.timed("inference"), torch.inference_mode():
-        inputs = task.inputs(subject)
-        outputs, times = timing.trials(
-            lambda: task.run(subject, inputs), job.device, job.warmup, job.trials
-        )
-    record.note(trial_times=times)
-    record.note_memory(peak)
-    with record.timed("judgement"), torch.inference_mode():
-        record.verdict = task.judge(subject, inputs, outputs)
+    record.stage = "inputs"
+    inference.measure(job, record, subject, task.inputs(subject), peak)
 
 
 def constants_mb(network: Any) -> float | None:

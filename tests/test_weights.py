@@ -1,0 +1,119 @@
+"""Which checkpoint a model is tested on, with a Hub cache as the Hub's own client lays it out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import unittest
+from pathlib import Path
+
+from hf_tests import hardware
+from hf_tests.nightly import plan
+from hf_tests.probe import checkpoints
+from tests import support
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class TestHubCache(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+        self.environment = {"HF_HUB_CACHE": str(self.folder / "hub"), "HF_HUB_OFFLINE": "1"}
+
+    def cache(self, model_id: str, source: str) -> Path:
+        """Put a tiny checkpoint into the cache under a model's name; returns its snapshot."""
+        repository = self.folder / "hub" / f"models--{model_id.replace('/', '--')}"
+        snapshot = repository / "snapshots" / COMMIT
+        shutil.copytree(checkpoints.folder_of(support.job(source)), snapshot)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(COMMIT)
+        return snapshot
+
+    def headline(self, *arguments: str) -> str:
+        """What a dry run on the cache says."""
+        done = support.runner("--dry-run", "--cpu-only", *arguments, environment=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_auto_takes_what_is_cached(self) -> None:
+        self.cache("gpt2", "gpt2")
+        said = self.headline("--family", "gpt")
+        self.assertIn("4 models: 1 from the Hub, 3 tiny (random weights, built here)", said)
+        self.assertRegex(said, r"--weights hub would download 2\.\d GB")
+        self.assertRegex(said, r"(?m)^gpt2 +cpu +hub ")
+        self.assertRegex(said, r"(?m)^distilgpt2 +cpu +tiny ")
+
+    def test_choices_force(self) -> None:
+        self.cache("gpt2", "gpt2")
+        self.assertIn("1 model: 1 tiny", self.headline("--model", "gpt2", "--weights", "tiny"))
+        said = self.headline("--model", "gpt2", "distilgpt2", "--weights", "hub")
+        self.assertIn("2 models: 2 from the Hub; 0.3 GB to download", said)
+
+    def test_a_checkpoint_that_is_not_whole_is_not_taken(self) -> None:
+        snapshot = self.cache("gpt2", "gpt2")
+        weights = snapshot / "model.safetensors"
+        (snapshot / "model.safetensors.index.json").write_text(
+            json.dumps({"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}})
+        )
+        weights.rename(snapshot / "part-1.safetensors")
+        self.assertIn("1 model: 1 tiny", self.headline("--model", "gpt2"))
+        shutil.copy(snapshot / "part-1.safetensors", snapshot / "part-2.safetensors")
+        self.assertIn("1 model: 1 from the Hub", self.headline("--model", "gpt2"))
+
+    def test_auto_takes_nothing_larger_than_the_free_memory(self) -> None:
+        weights = self.cache("gpt2", "gpt2") / "model.safetensors"
+        free = hardware.free_memory_mb()
+        assert free is not None
+        os.truncate(weights, int(free * 2 * hardware.MIB))  # sparse: it takes no disk
+        said = self.headline("--model", "gpt2")
+        self.assertIn("1 model: 1 tiny", said)
+        self.assertRegex(said, r"gpt2: its cached checkpoint of \d+ MiB does not fit into the free")
+
+    def test_run_on_the_cache_says_so_everywhere(self) -> None:
+        """An unlisted model: its family is found from its config.json."""
+        self.cache("someone/tuned", "distilgpt2")
+        results = self.folder / "results"
+        arguments = ("--model", "someone/tuned", "--cpu-only", "--method", "from_pretrained")
+        done = support.runner(
+            *arguments, "--results-dir", str(results), environment=self.environment
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 model on published checkpoints.", done.stdout)
+        self.assertNotIn("tiny", done.stdout)
+        run = json.loads((results / "latest" / "run.json").read_text())
+        self.assertEqual(run["weights"], {"hub": 1})
+        (row,) = run["checks"]
+        self.assertEqual((row["weights"], row["status"], row["family"]), ("hub", "passed", "gpt"))
+        document = json.loads((results / "latest" / row["file"]).read_text())
+        support.validate("model", document)
+        entry = document["results"]["from_pretrained_cpu"]
+        self.assertIn(COMMIT, entry["checkpoint"])
+        self.assertEqual(row["file"], "models/gpt/someone%2Ftuned.json")
+
+    def test_unlisted_models_cannot_be_tiny(self) -> None:
+        self.cache("someone/tuned", "distilgpt2")
+        arguments = ("--model", "someone/tuned", "--weights", "tiny", "--dry-run")
+        done = support.runner(*arguments, environment=self.environment)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("is not in the registry, so no tiny checkpoint can be built", done.stderr)
+
+    def test_hub_without_a_connection_is_a_network_error(self) -> None:
+        """One model's download fails; the run goes on and says why."""
+        environment = {
+            "HF_HUB_CACHE": str(self.folder / "hub"),
+            "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
+        }
+        results = self.folder / "results"
+        arguments = ("--model", "gpt2", "--cpu-only", "--weights", "hub", "--method", "pipeline")
+        done = support.runner(*arguments, "--results-dir", str(results), environment=environment)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        run = json.loads((results / "latest" / "run.json").read_text())
+        self.assertEqual(run["checks"][0]["error_type"], "network", run["checks"][0])
+
+
+class TestCacheFolder(unittest.TestCase):
+    def test_where_tiny_checkpoints_are_kept(self) -> None:
+        self.assertEqual(plan.default_cache_dir({"HF_TESTS_CACHE": "/x"}), "/x")
+        self.assertEqual(plan.default_cache_dir({"XDG_CACHE_HOME": "/y"}), "/y/hf-tests")
+        self.assertTrue(plan.default_cache_dir({}).endswith("/.cache/hf-tests"))
