@@ -69,7 +69,7 @@ class TestLists(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertRegex(
             lines[0],
-            r"^34 models: 34 tiny \(random weights, built here\); "
+            r"^34 models: 34 tiny \(random weights\); "
             r"--weights hub would download \d+ GB$",
         )
         self.assertEqual(len(lines) - 1, 2 * len(support.shipped().models))
@@ -210,7 +210,7 @@ class TestRuns(unittest.TestCase):
         devices = ("--device", "cpu", "openvino")
         done = self.run_tests("--model", "bert-base-uncased", "--weights", "tiny", *devices)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("1 model: 1 tiny (random weights, built here)", done.stdout)
+        self.assertIn("1 model: 1 tiny (random weights)", done.stdout)
         self.assertIn("no published checkpoint was", done.stdout)
         run, models = self.documents()
         self.assertEqual(run["counts"]["passed"], 3)

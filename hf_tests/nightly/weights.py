@@ -119,7 +119,7 @@ def summary(sources: Iterable[tuple[Model, Source]], choice: str) -> str:
     line = f"{len(pairs)} model{'s' if len(pairs) != 1 else ''}: " + ", ".join(parts)
     tiny = [model for model, source in pairs if source.kind == "tiny"]
     if tiny:
-        line += " (random weights, built here)"
+        line += " (random weights)"
     missing = [m for m, source in pairs if source.kind != "local" and cached_checkpoint(m) is None]
     size = sum(model.download_mb or 0.0 for model in missing)
     if choice == "hub":
