@@ -108,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="time for each job (default: by model size)",
     )
+    how.add_argument(
+        "--isolation",
+        choices=("auto", "fork", "spawn", "none"),
+        default="auto",
+        help="how each job gets a process of its own: fork of one that has imported, a spawned "
+        "interpreter, none (to debug); auto: fork where it is sound (default: auto)",
+    )
     how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
     how.add_argument(
         "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
@@ -188,7 +195,7 @@ def _list_devices(machine: Hardware) -> int:
 
 def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
     from hf_tests import hardware
-    from hf_tests.isolation.spawn import SpawnLauncher
+    from hf_tests.isolation import launcher_of
     from hf_tests.nightly import plan, progress, run, select, summary
 
     wanted = select.check_methods(options.method)
@@ -230,10 +237,13 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         for key, value in sorted(vars(options).items())
         if value not in (None, False, [], "")
     }
-    finished = run.execute(
-        chosen, machine, SpawnLauncher(), Path(options.results_dir), described, watcher
-    )
-    watcher.close()
+    launcher = launcher_of(options.isolation, chosen.jobs)
+    results = Path(options.results_dir)
+    try:
+        finished = run.execute(chosen, machine, launcher, results, described, watcher)
+    finally:
+        launcher.close()
+        watcher.close()
     print(f"\n{summary.text(finished)}")
     return finished.exit_status
 

@@ -21,7 +21,8 @@ class Job:
 
     ``weights`` is one of `outcome.WEIGHTS`; ``checkpoint`` the folder to load from, or None where
     the process has to build (tiny) or fetch (hub) it first. ``trials`` are the timed runs of each
-    check and ``timeout_s`` the time that all its checks have together.
+    check and ``timeout_s`` the time that all its checks have together. ``isolation`` is the method
+    by which its process was started; the launcher sets it.
     """
 
     model: Model
@@ -34,6 +35,7 @@ class Job:
     trials: int = 5
     warmup: int = 1
     seed: int = 0
+    isolation: str = "none"
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ def result_for(job: Job, method: str, status: str, **fields: Any) -> outcome.Che
         task=job.model.task,
         class_name=job.model.class_name,
         weights=job.weights,
+        isolation=job.isolation,
         status=status,
         **fields,
     )

@@ -112,6 +112,7 @@ class CheckResult:
     class_name: str
     weights: str
     status: str
+    isolation: str = "none"
     checkpoint: str | None = None
     error_type: str = "none"
     error: str | None = None

@@ -7,28 +7,53 @@ import signal
 import sys
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 from hf_tests import stream
-from hf_tests.isolation import base, environment
+from hf_tests.isolation import base, environment, launcher_of
+from hf_tests.isolation.auto import AutoLauncher
+from hf_tests.isolation.base import Launcher
+from hf_tests.isolation.fork import ForkLauncher
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.isolation.spawn import SpawnLauncher
 from hf_tests.nightly import schedule
 from hf_tests.nightly.schedule import JobOutcome
 from tests import support
 
-PREAMBLE = """
+IMPORTS = """
 import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
 from hf_tests import stream
 from hf_tests.job import Job, result_for
-job = Job.from_json(sys.stdin.read())
-writer = stream.Writer(Path(sys.argv[1]))
-writer.write("start"); writer.write("ready")
+"""
+FIRST_CHECK = """
+writer.write("ready")
 writer.write("check_started", method="pipeline")
 writer.result(result_for(job, "pipeline", "passed"))
 writer.write("check_started", method="from_pretrained")
 """
+SPAWNED = (
+    IMPORTS
+    + """
+job = Job.from_json(sys.stdin.read())
+writer = stream.Writer(Path(sys.argv[1]))
+"""
+)
+FORKED = (
+    IMPORTS
+    + """
+from hf_tests.probe import server, worker
+def work(job, writer):
+    exec(CODE, {**globals(), "job": job, "writer": writer})
+    return 0
+worker.work, worker.preload = work, lambda device, classes: None
+sys.exit(server.main())
+"""
+)
+"""The real server, whose children run a test's code instead of a family's TestCase."""
+
+PASSED = "writer.result(result_for(job, 'from_pretrained', 'passed'))"
 
 
 class TestEndings(unittest.TestCase):
@@ -37,11 +62,19 @@ class TestEndings(unittest.TestCase):
         self.stream = self.folder / "job.jsonl"
         self.log = self.folder / "job.log"
 
-    def run_code(self, code: str, timeout_s: float = 60.0) -> JobOutcome:
-        """Run a job whose process passes one check and does ``code`` in the second."""
+    def launcher(self, code: str) -> Launcher:
+        """What runs jobs whose process passes one check and does ``code`` in the second."""
+        return SpawnLauncher((sys.executable, "-c", SPAWNED + FIRST_CHECK + code))
+
+    def run_code(
+        self, code: str, timeout_s: float = 60.0, tick: Callable[[], bool] = lambda: True
+    ) -> JobOutcome:
+        """Run such a job."""
         job = support.job("bert-base-uncased", timeout_s=timeout_s)
-        launcher = SpawnLauncher((sys.executable, "-c", PREAMBLE + code))
-        ending = launcher.run(job, self.stream, self.log, lambda: True)
+        launcher = self.launcher(code)
+        self.addCleanup(launcher.close)
+        ending = launcher.run(job, self.stream, self.log, tick)
+        self.assertEqual(ending.launcher, launcher.name)
         return schedule.complete(job, self.stream, self.log, ending)
 
     def assert_second(self, done: JobOutcome, status: str, kind: str, words: str) -> None:
@@ -103,15 +136,6 @@ class TestEndings(unittest.TestCase):
         code = "os.close(1)\nwriter.result(result_for(job, 'from_pretrained', 'passed'))"
         self.assertEqual(self.run_code(code).results[1].status, "passed")
 
-    def test_process_that_never_begins(self) -> None:
-        job = support.job("bert-base-uncased")
-        launcher = SpawnLauncher((sys.executable, "-c", "raise SystemExit(9)"))
-        ending = launcher.run(job, self.stream, self.log, lambda: True)
-        done = schedule.complete(job, self.stream, self.log, ending)
-        self.assertEqual([result.status for result in done.results], ["crashed", "crashed"])
-        self.assertRegex(done.results[0].error or "", "status 9 before this check")
-        self.assertIsNone(done.startup_s)
-
     def test_temporary_folder_is_its_own_and_removed(self) -> None:
         note = self.folder / "where"
         code = f"""
@@ -127,13 +151,131 @@ Path('left-behind').write_text('x'); os._exit(0)
     def test_interruption_ends_the_process(self) -> None:
         note = self.folder / "pid"
         code = f"Path({str(note)!r}).write_text(str(os.getpid()))\nwhile True: time.sleep(1)"
-        job = support.job("bert-base-uncased")
-        launcher = SpawnLauncher((sys.executable, "-c", PREAMBLE + code))
-        ending = launcher.run(job, self.stream, self.log, lambda: not note.exists())
-        self.assertEqual(ending.reason, base.INTERRUPTED)
+        done = self.run_code(code, tick=lambda: not note.exists())
         self.assertFalse(_alive(int(note.read_text())))
-        done = schedule.complete(job, self.stream, self.log, ending)
         self.assert_second(done, "error", "interrupted", "run was interrupted")
+
+    def test_waiting_costs_next_to_nothing(self) -> None:
+        """The parent blocks; a busy wait of this second would show as a second of its own time."""
+        before = time.process_time()
+        self.run_code("time.sleep(3); os._exit(0)")
+        self.assertLess(time.process_time() - before, 0.3)
+
+
+class TestForkedEndings(TestEndings):
+    """The same faults in children of a fork server."""
+
+    def launcher(self, code: str) -> Launcher:
+        program = f"CODE = {FIRST_CHECK + code!r}\n{FORKED}"
+        return ForkLauncher(command=(sys.executable, "-c", program))
+
+    def run_twice(self, launcher: Launcher, between: Callable[[], None]) -> list[JobOutcome]:
+        """Two jobs of one launcher, with something done between them."""
+        self.addCleanup(launcher.close)
+        outcomes = []
+        for index in range(2):
+            job = support.job("bert-base-uncased")
+            path = self.folder / f"{index}.jsonl"
+            ending = launcher.run(job, path, self.log, lambda: True)
+            outcomes.append(schedule.complete(job, path, self.log, ending))
+            if index == 0:
+                between()
+        return outcomes
+
+    def test_server_killed_between_jobs_is_replaced(self) -> None:
+        note = self.folder / "server"
+        code = f"Path({str(note)!r}).write_text(str(os.getppid()))\n{PASSED}"
+        servers: list[str] = []
+
+        def kill() -> None:
+            servers.append(note.read_text())
+            os.kill(int(servers[0]), signal.SIGKILL)
+
+        for done in self.run_twice(self.launcher(code), kill):
+            self.assertEqual([result.status for result in done.results], ["passed", "passed"])
+        self.assertNotEqual(note.read_text(), servers[0])
+
+    def test_server_killed_during_a_job_costs_nothing(self) -> None:
+        code = f"os.kill(os.getppid(), signal.SIGKILL); time.sleep(0.5)\n{PASSED}"
+        for done in self.run_twice(self.launcher(code), lambda: None):
+            self.assertEqual([result.status for result in done.results], ["passed", "passed"])
+            assert done.ending is not None
+            self.assertIsNone(done.ending.exit_status, "nobody could ask for it")
+
+    def test_a_job_cannot_change_the_next(self) -> None:
+        code = (
+            "seen = os.environ.get('LEFT', 'nothing') + getattr(sys, 'LEFT', '')\n"
+            "os.environ['LEFT'] = sys.LEFT = 'something'\n"
+            "writer.result(result_for(job, 'from_pretrained', 'passed', reason=seen))"
+        )
+        for done in self.run_twice(self.launcher(code), lambda: None):
+            self.assertEqual(done.results[1].reason, "nothing")
+
+
+class TestAuto(unittest.TestCase):
+    """Fork where it is sound, spawn everywhere else."""
+
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+        self.spawn = SpawnLauncher((sys.executable, "-c", SPAWNED + FIRST_CHECK + PASSED))
+
+    def run_job(self, launcher: Launcher, **changes: str) -> base.Ending:
+        self.addCleanup(launcher.close)
+        job = support.job("bert-base-uncased").replace(**changes)
+        return launcher.run(job, self.folder / "stream", self.folder / "log", lambda: True)
+
+    def test_unfit_server_is_not_used(self) -> None:
+        """A second thread, a canary that crashes, a server that cannot start: spawned instead."""
+        faults = {
+            "has 2 threads": "import threading; "
+            "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+            "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
+            "ended before it was ready": "os._exit(1)",
+        }
+        for words, fault in faults.items():
+            with self.subTest(fault=fault):
+                program = "CODE = ''\n" + FORKED.replace("sys.exit(", f"{fault}\nsys.exit(")
+                fork = ForkLauncher(command=(sys.executable, "-c", program))
+                launcher = AutoLauncher(fork, self.spawn)
+                for _ in range(2):
+                    ending = self.run_job(launcher)
+                    self.assertEqual((ending.launcher, ending.exit_status), ("spawn", 0))
+                (note,) = launcher.notes
+                self.assertIn(words, note)
+
+    def test_devices_and_downloads_that_are_never_forked(self) -> None:
+        launcher = AutoLauncher(ForkLauncher(command=("false",)), self.spawn)
+        for changes in ({"device": "cuda"}, {"device": "mps"}, {"weights": "hub"}):
+            self.assertEqual(self.run_job(launcher, **changes).launcher, "spawn")
+        self.assertEqual(launcher.notes, ())
+
+    def test_predictions_agree_under_every_method(self) -> None:
+        model_ids = ("bert-base-uncased", "gpt2")
+        predictions: dict[str, list[object]] = {}
+        for method in ("spawn", "fork", "none"):
+            launcher = launcher_of(method, [support.job(model_id) for model_id in model_ids])
+            self.addCleanup(launcher.close)
+            for model_id in model_ids:
+                path, log = self.folder / f"{method}-{model_id}.jsonl", self.folder / "log"
+                job = support.job(model_id)
+                ending = launcher.run(job, path, log, lambda: True)
+                for result in schedule.complete(job, path, log, ending).results:
+                    self.assertEqual((result.status, result.isolation), ("passed", method))
+                    predictions.setdefault(method, []).append(result.predictions)
+        self.assertEqual(predictions["fork"], predictions["spawn"])
+        self.assertEqual(predictions["none"], predictions["spawn"])
+
+
+class TestOther(unittest.TestCase):
+    def test_process_that_never_begins(self) -> None:
+        folder = support.temporary_folder(self)
+        job = support.job("bert-base-uncased")
+        launcher = SpawnLauncher((sys.executable, "-c", "raise SystemExit(9)"))
+        ending = launcher.run(job, folder / "stream", folder / "log", lambda: True)
+        done = schedule.complete(job, folder / "stream", folder / "log", ending)
+        self.assertEqual([result.status for result in done.results], ["crashed", "crashed"])
+        self.assertRegex(done.results[0].error or "", "status 9 before this check")
+        self.assertIsNone(done.startup_s)
 
     def test_first_signal_is_noted_and_the_second_raises(self) -> None:
         with Interruption() as interruption:
@@ -145,14 +287,6 @@ Path('left-behind').write_text('x'); os._exit(0)
                 signal.raise_signal(signal.SIGINT)
         self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
-    def test_waiting_costs_next_to_nothing(self) -> None:
-        """The parent blocks; a busy wait of this second would show as a second of its own time."""
-        before = time.process_time()
-        self.run_code("time.sleep(3); os._exit(0)")
-        self.assertLess(time.process_time() - before, 0.3)
-
-
-class TestEnvironment(unittest.TestCase):
     def test_only_downloads_may_reach_the_hub(self) -> None:
         tiny, cached, fetch = (
             environment.of_job(support.job("gpt2", **changes), Path("/x"), {})
@@ -164,9 +298,11 @@ class TestEnvironment(unittest.TestCase):
 
     def test_endings_are_told_in_words(self) -> None:
         self.assertEqual(
-            base.Ending(base.SIGNALLED, -11, 0.0, 1.0).describe(), "was killed by SIGSEGV"
+            base.Ending(base.SIGNALLED, -11, 0.0, 1.0, "spawn").describe(), "was killed by SIGSEGV"
         )
-        self.assertEqual(base.Ending(base.EXITED, 3, 0.0, 1.0).describe(), "exited with status 3")
+        self.assertEqual(
+            base.Ending(base.EXITED, 3, 0.0, 1.0, "spawn").describe(), "exited with status 3"
+        )
 
 
 def _alive(pid: int) -> bool:

@@ -115,7 +115,7 @@ class TestModelDocument(unittest.TestCase):
 class TestRunDocument(unittest.TestCase):
     def test_every_state_is_valid_and_counted(self) -> None:
         results = tuple(every_state())
-        ending = Ending(EXITED, 0, 10.0, 2.5)
+        ending = Ending(EXITED, 0, 10.0, 2.5, "fork")
         done = [
             JobOutcome(support.job("bert-base-uncased"), results, ending, 1.0),
             JobOutcome(support.job("bert-base-uncased", "openvino"), results[:1], None),

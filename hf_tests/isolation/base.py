@@ -20,13 +20,16 @@ INTERRUPTED = "interrupted"
 class Ending:
     """How a job's process ended.
 
-    ``launched`` is the monotonic clock when it was started, ``wall_s`` the seconds that it lived.
+    ``launched`` is the monotonic clock when it was started, ``wall_s`` the seconds that it lived,
+    ``launcher`` the method that started it. ``exit_status`` is negative for a signal, and None
+    where nobody could ask for it.
     """
 
     reason: str
     exit_status: int | None
     launched: float
     wall_s: float
+    launcher: str
 
     def describe(self) -> str:
         """The ending as half a sentence: "was killed by SIGSEGV"."""
@@ -36,13 +39,19 @@ class Ending:
             return "was stopped because the run was interrupted"
         if self.reason == SIGNALLED and self.exit_status is not None:
             return f"was killed by {signal_name(-self.exit_status)}"
+        if self.exit_status is None:
+            return "ended, and nobody could ask how"
         return f"exited with status {self.exit_status}"
 
 
 class Launcher(Protocol):
-    """Runs one job in a process of its own and waits for its end."""
+    """Runs one job in a process of its own and waits for its end.
+
+    ``notes`` are sentences about what it could not do as it is meant to.
+    """
 
     name: str
+    notes: tuple[str, ...]
 
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """Run the job; its events go to ``stream``, its output to ``log``.
@@ -50,6 +59,9 @@ class Launcher(Protocol):
         ``tick`` is called about once a second while waiting, and says whether to go on. Whatever
         the process does, this returns once it has ended, at the latest when the job's time is up.
         """
+
+    def close(self) -> None:
+        """End what is kept between jobs."""
 
 
 def signal_name(number: int) -> str:

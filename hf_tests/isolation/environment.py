@@ -11,6 +11,8 @@ from hf_tests.job import Job
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 QUIET_AND_REPEATABLE = {
+    "OPENBLAS_NUM_THREADS": "1",  # importing numpy would start threads; models do not use them
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA makes no context that a fork breaks
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -22,7 +24,12 @@ QUIET_AND_REPEATABLE = {
 }
 
 
-def adopt(downloads: bool) -> None:
+def downloads(job: Job) -> bool:
+    """Whether a job still has to fetch its checkpoint, and so may reach the Hub."""
+    return job.weights == "hub" and job.checkpoint is None
+
+
+def adopt(*, downloads: bool) -> None:
     """Give this very process the same variables, for tests that run in it.
 
     Without ``downloads`` the Hub cannot be reached. To be called before its client is imported.
@@ -43,6 +50,6 @@ def of_job(job: Job, temporary: Path, parent: Mapping[str, str] = os.environ) ->
     environment["TMPDIR"] = environment["TEMP"] = environment["TMP"] = str(temporary)
     paths = [str(ROOT), *filter(None, [parent.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    if job.weights != "hub" or job.checkpoint is not None:
+    if not downloads(job):
         environment["HF_HUB_OFFLINE"] = "1"
     return environment

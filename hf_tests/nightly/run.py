@@ -89,6 +89,7 @@ def execute(
             "wall_time": finished.wall_s,
             "interrupted": finished.interrupted,
             "exit_status": finished.exit_status,
+            "isolation_notes": list(launcher.notes),
             "problems": list(plan.problems),
         }
         write_run(folder, done, machine, described)

@@ -79,6 +79,8 @@ def complete(job: Job, path: Path, log: Path, ending: Ending | None) -> JobOutco
     The plan is walked, not the results: a check whose process died before it wrote anything is
     there all the same.
     """
+    if ending is not None:
+        job = job.replace(isolation=ending.launcher)
     events = list(stream.read(path))
     found = {
         result.method: result for result in stream.results(path) if result.method in job.methods

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import random
 import sys
 import unittest
+from collections.abc import Sequence
 from pathlib import Path
 
 from hf_tests import outcome, stream
@@ -45,10 +47,11 @@ class StreamRecorder:
         self._writer.result(result)
 
 
-def preload(device: str) -> None:
+def preload(device: str, classes: Sequence[str] = ()) -> None:
     """Import the libraries that a job on the device needs, where they are installed.
 
-    A library that fails to import is left alone: the check that needs it says so.
+    ``classes`` are names of transformers' classes whose modules are imported too. A library that
+    fails to import is left alone: the check that needs it says so.
     """
     names = ["torch", "transformers", "transformers.pipelines"]
     if device.startswith("openvino"):
@@ -58,12 +61,19 @@ def preload(device: str) -> None:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001, S112 - any failure of a library belongs to its check
             continue
+    transformers = sys.modules.get("transformers")
+    for name in classes if transformers is not None else ():
+        try:
+            getattr(transformers, name)
+        except Exception:  # noqa: BLE001, S112 - as above
+            continue
 
 
 def run(job: Job, writer: stream.Writer) -> None:
     """Run all checks of a job; one result a method stands in the stream afterwards."""
     recorder = StreamRecorder(writer)
     preload(job.device)
+    _seed(job.seed)
     writer.write("ready")
     try:
         suite = _suite(job, recorder)
@@ -73,6 +83,16 @@ def run(job: Job, writer: stream.Writer) -> None:
         unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(suite)
         _fail_rest(job, recorder, RuntimeError("the test ended without a result"))
     writer.write("end")
+
+
+def _seed(seed: int) -> None:
+    """Give every job the same random state, however its process came to be."""
+    random.seed(seed)
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None:
+        numpy.random.seed(seed)
+    if torch is not None:
+        torch.manual_seed(seed)
 
 
 def _suite(job: Job, recorder: StreamRecorder) -> unittest.TestSuite:
@@ -100,17 +120,21 @@ def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
             recorder.finished(result_for(job, method, outcome.ERROR, stage="import", **fields))
 
 
-def main() -> int:
-    """Read the job from standard input and run it; the exit status is 0 whatever the results."""
-    writer = stream.Writer(Path(sys.argv[1]))
-    writer.write("start")
-    job = Job.from_json(sys.stdin.read())
+def work(job: Job, writer: stream.Writer) -> int:
+    """Run a job whose process is its own by now; the exit status is 0 whatever the results."""
     faulthandler.enable()
     faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
     run(job, writer)
     faulthandler.cancel_dump_traceback_later()
     writer.close()
     return 0
+
+
+def main() -> int:
+    """Read the job from standard input and run it."""
+    writer = stream.Writer(Path(sys.argv[1]))
+    writer.write("start")
+    return work(Job.from_json(sys.stdin.read()), writer)
 
 
 if __name__ == "__main__":

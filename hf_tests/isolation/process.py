@@ -1,0 +1,50 @@
+"""What all launchers need of a process: a notice of its end, and its end with all its group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+TICK_S = 1.0  # between looks at the clock while a job is measured
+GRACE_S = 5.0  # between asking a process to end and killing it
+
+SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for one job's temporary files, removed whatever is left in it."""
+    folder = Path(tempfile.mkdtemp(prefix="hf-tests-"))
+    try:
+        yield folder
+    finally:
+        # What a killed process left behind may be unreadable or still growing.
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def end_notice(pid: int) -> Iterator[int | None]:
+    """A descriptor that becomes readable when the process ends; None where the system has none."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Send a signal to a process group; nothing happens where there is none any more."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(leader, number)
+        else:
+            os.kill(leader, number)
