@@ -104,9 +104,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--timeout",
-        type=_seconds,
+        type=_positive,
         metavar="SECONDS",
         help="time for each job (default: by model size)",
+    )
+    how.add_argument(
+        "--memory-limit",
+        type=_positive,
+        metavar="MIB",
+        help="memory for each job (default: what is free less a reserve)",
     )
     how.add_argument(
         "--isolation",
@@ -130,13 +136,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seconds(text: str) -> float:
+def _positive(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return value
 
 
@@ -209,6 +215,7 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
             weights=options.weights,
             methods=wanted,
             timeout_s=options.timeout,
+            memory_limit_mb=options.memory_limit,
             cache_dir=str(Path(options.cache_dir).expanduser().resolve())
             if options.cache_dir
             else "",

@@ -22,7 +22,8 @@ class Job:
     ``weights`` is one of `outcome.WEIGHTS`; ``checkpoint`` the folder to load from, or None where
     the process has to build (tiny) or fetch (hub) it first. ``trials`` are the timed runs of each
     check and ``timeout_s`` the time that all its checks have together. ``isolation`` is the method
-    by which its process was started; the launcher sets it.
+    by which its process was started; the launcher sets it. ``memory_limit_mb`` is what the process
+    may take beyond what it starts with; None is no limit.
     """
 
     model: Model
@@ -36,6 +37,7 @@ class Job:
     warmup: int = 1
     seed: int = 0
     isolation: str = "none"
+    memory_limit_mb: float | None = None
 
     @property
     def name(self) -> str:

@@ -64,6 +64,7 @@ class Model:
     dependencies: tuple[str, ...] = ()
     revision: str | None = None
     gated: bool = False
+    timeout_s: float | None = None
     listed: bool = True
     scores: str = "exclusive"
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -207,11 +208,16 @@ def _validate(data: Any, path: Path) -> None:
     # Imported late: a listing that needs no registry should not pay for the validator.
     import fastjsonschema
 
-    validate = fastjsonschema.compile(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     try:
-        validate(data)
-    except fastjsonschema.JsonSchemaException as error:
-        raise RegistryError(f"{path}: {describe_violation(error)}") from error
+        # Checks that cannot say where they failed are compiled in a third of the time.
+        fastjsonschema.compile(schema, detailed_exceptions=False)(data)
+    except fastjsonschema.JsonSchemaException:
+        try:
+            fastjsonschema.compile(schema)(data)
+        except fastjsonschema.JsonSchemaException as error:
+            raise RegistryError(f"{path}: {describe_violation(error)}") from error
+        raise
 
 
 def describe_violation(error: Any) -> str:
@@ -259,6 +265,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             dependencies=tuple(dict.fromkeys((*dependencies, *entry.get("dependencies", ())))),
             revision=entry.get("revision"),
             gated=entry.get("gated", False),
+            timeout_s=entry.get("timeout"),
             config=entry.get("config", {}),
             expected=tuple(
                 Expectation(**item)

@@ -67,15 +67,22 @@ class TestEndings(unittest.TestCase):
         return SpawnLauncher((sys.executable, "-c", SPAWNED + FIRST_CHECK + code))
 
     def run_code(
-        self, code: str, timeout_s: float = 60.0, tick: Callable[[], bool] = lambda: True
+        self, code: str, tick: Callable[[], bool] = lambda: True, **changes: float
     ) -> JobOutcome:
         """Run such a job."""
-        job = support.job("bert-base-uncased", timeout_s=timeout_s)
+        job = support.job("bert-base-uncased").replace(**{"timeout_s": 60.0, **changes})
         launcher = self.launcher(code)
         self.addCleanup(launcher.close)
         ending = launcher.run(job, self.stream, self.log, tick)
         self.assertEqual(ending.launcher, launcher.name)
         return schedule.complete(job, self.stream, self.log, ending)
+
+    def assert_gone(self, pid: int) -> None:
+        """The process has ended, or does so in a moment."""
+        deadline = time.monotonic() + 10
+        while _alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertFalse(_alive(pid))
 
     def assert_second(self, done: JobOutcome, status: str, kind: str, words: str) -> None:
         """The first check's result is kept, the second's is as expected, in the stream too."""
@@ -120,11 +127,55 @@ class TestEndings(unittest.TestCase):
         )
         done = self.run_code(code)
         self.assertEqual([result.status for result in done.results], ["passed", "passed"])
-        pid = int(note.read_text())
-        deadline = time.monotonic() + 10
-        while _alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertFalse(_alive(pid))
+        self.assert_gone(int(note.read_text()))
+
+    def test_grandchild_in_a_session_of_its_own_is_ended(self) -> None:
+        """It holds the output open and no signal to the job's group reaches it."""
+        note = self.folder / "pid"
+        code = (
+            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
+            f" start_new_session=True)\nPath({str(note)!r}).write_text(str(child.pid))\n{PASSED}"
+        )
+        done = self.run_code(code)
+        self.assertEqual(done.results[1].status, "passed")
+        self.assert_gone(int(note.read_text()))
+
+    def test_memory_blow_up(self) -> None:
+        """Stopped at its limit, whoever notices first: the allocator or the parent."""
+        code = "blocks = []\nwhile True: blocks.append(bytearray(16 << 20)); time.sleep(0.01)"
+        done = self.run_code(code, memory_limit_mb=300.0)
+        self.assert_second(done, "error", "out_of_memory", "used more memory than it may")
+
+    def test_flood_of_output(self) -> None:
+        code = f"line = b'x' * (1 << 20)\nfor _ in range(200): os.write(1, line)\n{PASSED}"
+        self.assertEqual(self.run_code(code).results[1].status, "passed")
+
+    def test_garbage_in_the_stream(self) -> None:
+        code = (
+            "writer._file.write('{garbage' + chr(0) * 100 + '\\n[1, 2]\\n{\"event\": 1}\\n')\n"
+            'writer._file.write(\'{"event": "check", "version": 1, "clock": 0}\\n\')\n'
+            "writer._file.flush(); os._exit(0)"
+        )
+        self.assert_second(self.run_code(code), "crashed", "crash", "exited with status 0")
+
+    def test_no_core_file_and_first_to_be_killed(self) -> None:
+        code = (
+            "import resource; from hf_tests.probe import limits; limits.apply(job)\n"
+            "said = f'{resource.getrlimit(resource.RLIMIT_CORE)}'\n"
+            "said += Path('/proc/self/oom_score_adj').read_text()\n"
+            "writer.result(result_for(job, 'from_pretrained', 'passed', reason=said))"
+        )
+        self.assertEqual(self.run_code(code).results[1].reason, "(0, 0)1000\n")
+
+    def test_allocation_beyond_the_limit_raises_where_it_is_asked_for(self) -> None:
+        code = (
+            "from hf_tests.probe import limits; limits.apply(job)\n"
+            "try: bytearray(400 << 20); said = 'nothing'\n"
+            "except MemoryError: said = 'MemoryError'\n"
+            "writer.result(result_for(job, 'from_pretrained', 'passed', reason=said))"
+        )
+        done = self.run_code(code, memory_limit_mb=300.0)
+        self.assertEqual(done.results[1].reason, "MemoryError")
 
     def test_output_goes_to_the_log_alone(self) -> None:
         done = self.run_code("print('to stdout'); os.system('echo from a shell'); os._exit(3)")

@@ -130,7 +130,7 @@ class TestBadInput(unittest.TestCase):
             "cpu",
             says="nothing to run: no chosen device",
         )
-        self.refuse("--all", "--timeout", "soon", says="'soon' is no positive number of seconds")
+        self.refuse("--all", "--timeout", "soon", says="'soon' is no positive number")
 
     def test_model_folders(self) -> None:
         self.refuse("--model", str(self.folder), says="holds no config.json")

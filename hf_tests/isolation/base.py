@@ -14,6 +14,7 @@ EXITED = "exited"
 SIGNALLED = "signalled"
 TIMED_OUT = "timed_out"
 INTERRUPTED = "interrupted"
+OVER_MEMORY = "over_memory"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Ending:
         """The ending as half a sentence: "was killed by SIGSEGV"."""
         if self.reason == TIMED_OUT:
             return f"was still running after {self.wall_s:.0f} s and was stopped"
+        if self.reason == OVER_MEMORY:
+            return "used more memory than it may and was stopped"
         if self.reason == INTERRUPTED:
             return "was stopped because the run was interrupted"
         if self.reason == SIGNALLED and self.exit_status is not None:

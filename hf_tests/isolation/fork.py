@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hf_tests.isolation import environment, process
-from hf_tests.isolation.base import EXITED, INTERRUPTED, SIGNALLED, TIMED_OUT, Ending
+from hf_tests.isolation.base import EXITED, SIGNALLED, Ending
+from hf_tests.isolation.watch import Watch
 from hf_tests.job import Job
 
 START_TIMEOUT_S = 180.0  # importing everything from a cold disk
@@ -66,7 +67,8 @@ class ForkLauncher:
                 server = self._server(job)
                 launched = time.monotonic()
                 child = server.fork(request)
-            reason, status = _watch(server, child, launched + job.timeout_s, tick)
+            reason, status = _watch(server, child, Watch(job, launched, tick))
+            process.end_escaped(temporary)
             if server.dead:
                 self._forget(job)
         wall = time.monotonic() - launched
@@ -169,36 +171,29 @@ class Server:
             raise ServerDied from error
 
 
-def _watch(
-    server: Server, child: int, deadline: float, tick: Callable[[], bool]
-) -> tuple[str, int | None]:
+def _watch(server: Server, child: int, watch: Watch) -> tuple[str, int | None]:
     """Wait for the child's end, and bring it about when it is time; why, and the exit status.
 
     The status is None where the server died first: nobody else may ask for it.
     """
-    reason = EXITED
+    reason = None
     with process.end_notice(child) as notice:
         try:
             answer = None
             while answer is None:
-                if time.monotonic() >= deadline:
-                    reason = TIMED_OUT
-                elif not tick():
-                    reason = INTERRUPTED
-                if reason != EXITED:
+                reason = watch.reason(child)
+                if reason is not None:
                     answer = _end(server, child)
                 else:
-                    until = min(deadline, time.monotonic() + process.TICK_S)
-                    answer = server.receive(until)
+                    answer = server.receive(min(watch.deadline, time.monotonic() + process.TICK_S))
             status = int(answer["status"])
         except ServerDied:
             # The child lives on without its server, and is only to be waited for.
-            if reason == EXITED:
-                reason = _wait_alone(notice, deadline, tick)
+            reason = reason or _wait_alone(notice, child, watch)
             status = None
     # Children that the process left behind are still in its group.
     process.signal_group(child, process.SIGKILL)
-    return reason, status
+    return reason or EXITED, status
 
 
 def _end(server: Server, child: int) -> dict[str, Any]:
@@ -211,13 +206,10 @@ def _end(server: Server, child: int) -> dict[str, Any]:
     return answer
 
 
-def _wait_alone(notice: int | None, deadline: float, tick: Callable[[], bool]) -> str:
-    """Wait for a child whose server has died; why the wait is over."""
-    while notice is not None:
-        if select.select([notice], [], [], process.TICK_S)[0]:
-            break
-        if time.monotonic() >= deadline:
-            return TIMED_OUT
-        if not tick():
-            return INTERRUPTED
-    return EXITED
+def _wait_alone(notice: int | None, child: int, watch: Watch) -> str | None:
+    """Wait for a child whose server has died; why it must be ended, None when it has."""
+    while notice is not None and not select.select([notice], [], [], process.TICK_S)[0]:
+        reason = watch.reason(child)
+        if reason is not None:
+            return reason
+    return None

@@ -48,3 +48,18 @@ def signal_group(leader: int, number: int) -> None:
             os.killpg(leader, number)
         else:
             os.kill(leader, number)
+
+
+def end_escaped(temporary: Path) -> None:
+    """Kill what a job started in sessions of their own, which no signal to its group reaches.
+
+    Such processes are known by the job's folder for temporary files in their environment.
+    """
+    try:
+        import psutil
+    except ImportError:
+        return
+    for item in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if item.pid != os.getpid() and item.environ().get("TMPDIR") == str(temporary):
+                item.kill()

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from hf_tests.isolation import environment
 from hf_tests.isolation import process as processes
-from hf_tests.isolation.base import EXITED, INTERRUPTED, SIGNALLED, TIMED_OUT, Ending
+from hf_tests.isolation.base import EXITED, SIGNALLED, Ending
+from hf_tests.isolation.watch import Watch
 from hf_tests.job import Job
 
 COMMAND = (sys.executable, "-m", "hf_tests.probe.worker")
@@ -47,9 +48,10 @@ class SpawnLauncher:
             )
             try:
                 _give(process, job.replace(isolation=self.name).to_json())
-                reason = _wait(process, launched + job.timeout_s, tick)
+                reason = _wait(process, Watch(job, launched, tick))
             finally:
                 _end(process)
+                processes.end_escaped(temporary)
             wall = time.monotonic() - launched
         if reason == EXITED and process.returncode < 0:
             reason = SIGNALLED
@@ -63,16 +65,14 @@ def _give(process: subprocess.Popen[bytes], text: str) -> None:
         process.stdin.write(text.encode())
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float, tick: Callable[[], bool]) -> str:
+def _wait(process: subprocess.Popen[bytes], watch: Watch) -> str:
     """Wait for the process's end without polling for it; returns why the wait is over."""
     with processes.end_notice(process.pid) as notice:
         while process.poll() is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return TIMED_OUT
-            if not tick():
-                return INTERRUPTED
-            pause = min(processes.TICK_S, left)
+            reason = watch.reason(process.pid)
+            if reason is not None:
+                return reason
+            pause = min(processes.TICK_S, max(0.0, watch.deadline - time.monotonic()))
             if notice is not None:
                 select.select([notice], [], [], pause)
             else:

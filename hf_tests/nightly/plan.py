@@ -18,18 +18,22 @@ from hf_tests.registry import Model
 TINY_TIMEOUT_S = 600.0
 TIMEOUT_S_PER_GIB = 240.0  # loading, converting and running real weights on a slow machine
 DOWNLOAD_S_PER_GIB = 600.0
+RESERVE_MB = 512.0  # of memory that no job may take
+RESERVE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Options:
     """How jobs are to be run, whatever models and devices are chosen.
 
-    ``timeout_s`` None means by the size of the weights.
+    ``timeout_s`` None means what the registry says, or by the size of the weights;
+    ``memory_limit_mb`` None what is free less a reserve.
     """
 
     weights: str = "auto"
     methods: tuple[str, ...] = ()
     timeout_s: float | None = None
+    memory_limit_mb: float | None = None
     cache_dir: str = ""
     trials: int = 5
 
@@ -63,6 +67,7 @@ def default_cache_dir(environment: Mapping[str, str] = os.environ) -> str:
 def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> Plan:
     """Plan every chosen model on every chosen device. Raises UsageError when that is nothing."""
     sources = [(model, weights.source_of(model, options.weights)) for model in models]
+    limit = options.memory_limit_mb or _free_less_reserve_mb()
     jobs = []
     for model, source in sources:
         for device in devices:
@@ -76,7 +81,8 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         weights=source.kind,
                         checkpoint=source.folder,
                         cache_dir=options.cache_dir or default_cache_dir(),
-                        timeout_s=options.timeout_s or _timeout_s(source),
+                        timeout_s=options.timeout_s or model.timeout_s or _timeout_s(source),
+                        memory_limit_mb=limit,
                         trials=options.trials,
                     )
                 )
@@ -138,6 +144,14 @@ def jobs_from_environment(
 
 def _split(text: str | None) -> list[str]:
     return (text or "").replace(",", " ").split()
+
+
+def _free_less_reserve_mb() -> float | None:
+    """What a job may take so that the machine does not swap; None where nobody can tell."""
+    free, total = hardware.free_memory_mb(), hardware.total_memory_mb()
+    if free is None or total is None:
+        return None
+    return max(free - max(RESERVE_MB, RESERVE_SHARE * total), 0.5 * free)
 
 
 def _timeout_s(source: weights.Source) -> float:

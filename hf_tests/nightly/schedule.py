@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from hf_tests import outcome, stream
-from hf_tests.isolation.base import INTERRUPTED, SIGNALLED, TIMED_OUT, Ending, Launcher
+from hf_tests.isolation.base import (
+    INTERRUPTED,
+    OVER_MEMORY,
+    SIGNALLED,
+    TIMED_OUT,
+    Ending,
+    Launcher,
+)
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job, result_for
 from hf_tests.nightly.store import RunFolder
@@ -111,6 +118,8 @@ def _lost(
     status, kind = outcome.CRASHED, "crash"
     if ending.reason == TIMED_OUT:
         status, kind = outcome.TIMEOUT, "timeout"
+    elif ending.reason == OVER_MEMORY:
+        status, kind = outcome.ERROR, "out_of_memory"
     elif ending.reason == INTERRUPTED:
         status, kind = outcome.ERROR, "interrupted"
     what = "in this check" if was_running else "before this check"
@@ -118,6 +127,7 @@ def _lost(
     hints = {
         "timeout": f"Give it more time: {command} --timeout {2 * job.timeout_s:.0f}",
         "interrupted": f"Run it again: {command}",
+        "out_of_memory": f"Free memory, or allow more: {command} --memory-limit MIB",
         "crash": f"The log shows where. Again: {command}",
     }
     hint = hints[kind]

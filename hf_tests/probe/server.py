@@ -14,6 +14,7 @@ nothing but import, and proves it with a canary before it serves.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -30,6 +31,7 @@ from hf_tests import stream
 from hf_tests.job import Job
 from hf_tests.probe import worker
 
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 CANARY_TIMEOUT_S = 60.0
 CANARY_SIDE = 512  # of a matrix, large enough for torch to split the product among threads
 
@@ -44,6 +46,7 @@ def main() -> int:
     _reply(replies, event="unfit" if reason else "ready", reason=reason)
     if reason is not None:
         return 1
+    _become_reaper()
     gc.collect()
     gc.freeze()  # children share these objects' pages for as long as no collection touches them
     while line := _read_line(sys.stdin.fileno()):
@@ -58,7 +61,27 @@ def _serve(request: dict[str, Any], replies: int) -> None:
         _become_worker(request, replies)
     _reply(replies, event="started", pid=child)
     _, status = os.waitpid(child, 0)
+    _end_orphans(child)
     _reply(replies, event="ended", pid=child, status=os.waitstatus_to_exitcode(status))
+
+
+def _end_orphans(child: int) -> None:
+    """Kill what a job left behind; as their reaper, this process has become their parent."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if not children.exists():  # a kernel built without CONFIG_PROC_CHILDREN
+        return
+    while orphans := children.read_text().split():
+        for orphan in orphans:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(int(orphan), signal.SIGKILL)
+                os.waitpid(int(orphan), 0)
+
+
+def _become_reaper() -> None:
+    """Have processes whose parent dies become children of this one (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _become_worker(request: dict[str, Any], replies: int) -> None:

@@ -18,6 +18,7 @@ from hf_tests import outcome, stream
 from hf_tests.family import FamilyTestCase, describe
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult
+from hf_tests.probe import limits
 
 TESTS = {
     "pipeline": "test_pipeline",
@@ -122,6 +123,7 @@ def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
 
 def work(job: Job, writer: stream.Writer) -> int:
     """Run a job whose process is its own by now; the exit status is 0 whatever the results."""
+    limits.apply(job)
     faulthandler.enable()
     faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
     run(job, writer)

@@ -1,0 +1,46 @@
+"""Limits that a job's process puts on itself before it loads anything."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from hf_tests.job import Job
+
+MIB = 1024 * 1024
+FIRST_TO_DIE = "1000"  # proc(5): the kernel takes such a process before all others
+HOST_MEMORY = frozenset({"cpu", "openvino"})
+
+
+def apply(job: Job) -> None:
+    """No core files; first victim of the kernel's OOM killer; no more memory than the job has.
+
+    The memory limit counts private writable memory (setrlimit(2), RLIMIT_DATA), so that an
+    allocation beyond it fails at once and raises in the library that asked for it. Drivers of
+    accelerators map more than they use, so there only the parent watches. Systems without these
+    limits have none.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_DIE)
+    try:
+        import resource
+    except ImportError:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if job.memory_limit_mb is None or job.device.partition(":")[0] not in HOST_MEMORY:
+        return
+    used = _data_bytes()
+    if used is not None:
+        limit = used + int(job.memory_limit_mb * MIB)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _data_bytes() -> int | None:
+    """Private writable memory that this process has already; None where the system keeps none."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return None
