@@ -8,6 +8,7 @@ tested; 4 the framework itself failed; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hf_tests.hardware import Hardware
+    from hf_tests.nightly.plan import Plan
+    from hf_tests.nightly.resume import TakenUp
+    from hf_tests.nightly.store import RunFolder
     from hf_tests.registry import Model, Registry
 
 # A listing must answer at once, so what only a run needs is imported where it is used.
@@ -121,6 +125,22 @@ def _parser() -> argparse.ArgumentParser:
         help="how each job gets a process of its own: fork of one that has imported, a spawned "
         "interpreter, none (to debug); auto: fork where it is sound (default: auto)",
     )
+    how.add_argument(
+        "--shuffle",
+        type=int,
+        nargs="?",
+        const=random.randrange(10**6),
+        metavar="SEED",
+        help="run the jobs in a random order",
+    )
+    how.add_argument("--fail-fast", action="store_true", help="run nothing after a failure")
+    how.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="finish an interrupted run (default: the newest one)",
+    )
     how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
     how.add_argument(
         "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
@@ -153,6 +173,11 @@ def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
         from hf_tests import hardware
 
         return _list_devices(hardware.detect())
+    if options.resume is not None:
+        if options.all or options.family or options.model:
+            print("runner.py: --resume takes up a run's own plan, no other", file=sys.stderr)
+            return USAGE
+        return _resume(options)
     registry = select.registry(options.registry)
     if options.list_families:
         return _list_families(registry)
@@ -201,13 +226,14 @@ def _list_devices(machine: Hardware) -> int:
 
 def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
     from hf_tests import hardware
-    from hf_tests.isolation import launcher_of
-    from hf_tests.nightly import plan, progress, run, select, summary
+    from hf_tests.nightly import plan, select
+    from hf_tests.nightly.store import RunFolder
 
     wanted = select.check_methods(options.method)
     names = ["cpu"] if options.cpu_only else options.device
     select.check_devices(names)  # before looking around, which takes a second
     machine = hardware.detect()
+    cache_dir = Path(options.cache_dir).expanduser().resolve() if options.cache_dir else ""
     chosen = plan.make(
         models,
         select.devices(machine, names, options.all_hardware),
@@ -216,11 +242,11 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
             methods=wanted,
             timeout_s=options.timeout,
             memory_limit_mb=options.memory_limit,
-            cache_dir=str(Path(options.cache_dir).expanduser().resolve())
-            if options.cache_dir
-            else "",
+            cache_dir=str(cache_dir),
         ),
     )
+    if options.shuffle is not None:
+        chosen = plan.shuffled(chosen, options.shuffle)
     print(chosen.headline, flush=True)
     for problem in chosen.problems:
         print(f"runner.py: wrong registry: {problem}", file=sys.stderr)
@@ -231,23 +257,54 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         return USAGE if chosen.problems else 0
     if len(chosen.problems) == len(models):
         return USAGE
-    level = (
-        progress.QUIET
-        if options.quiet
-        else progress.VERBOSE
-        if options.verbose
-        else progress.NORMAL
-    )
-    watcher = progress.watcher(len(chosen.jobs), level)
+    folder = RunFolder.create(Path(options.results_dir))
+    folder.lock()
+    return _execute(chosen, folder, options)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from hf_tests.nightly import resume
+
+    folder = resume.find(Path(options.results_dir), options.resume or None)
+    folder.lock()
+    taken_up = resume.take_up(folder)
+    done = f"{len(taken_up.done)} of {len(taken_up.plan.jobs)} jobs are done"
+    print(f"resuming {folder.run_id}: {done}\n{taken_up.plan.headline}", flush=True)
+    return _execute(taken_up.plan, folder, options, taken_up)
+
+
+def _execute(
+    chosen: Plan,
+    folder: RunFolder,
+    options: argparse.Namespace,
+    taken_up: TakenUp | None = None,
+) -> int:
+    from hf_tests import hardware
+    from hf_tests.isolation import launcher_of
+    from hf_tests.nightly import progress, run, summary
+
     described = {
         key: value
         for key, value in sorted(vars(options).items())
         if value not in (None, False, [], "")
     }
+    level = progress.NORMAL
+    if options.quiet or options.verbose:
+        level = progress.QUIET if options.quiet else progress.VERBOSE
+    left = len(chosen.jobs) - (len(taken_up.done) if taken_up else 0)
+    watcher = progress.watcher(left, level)
     launcher = launcher_of(options.isolation, chosen.jobs)
-    results = Path(options.results_dir)
     try:
-        finished = run.execute(chosen, machine, launcher, results, described, watcher)
+        finished = run.execute(
+            chosen,
+            hardware.detect(),
+            launcher,
+            folder,
+            taken_up.options if taken_up else described,
+            watcher,
+            taken_up,
+            options.fail_fast,
+        )
     finally:
         launcher.close()
         watcher.close()

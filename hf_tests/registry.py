@@ -42,6 +42,15 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class ExportArguments:
+    """Arguments that a conversion to OpenVINO needs under some versions, and why."""
+
+    arguments: Mapping[str, bool]
+    reason: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Model:
     """One model with everything its tests need, its family's defaults merged in.
 
@@ -74,6 +83,7 @@ class Model:
     generation: Mapping[str, Any] = field(default_factory=dict)
     shrink: Mapping[str, Any] = field(default_factory=dict)
     expected: tuple[Expectation, ...] = ()
+    export: tuple[ExportArguments, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Model:
@@ -81,6 +91,7 @@ class Model:
         values = dict(data)
         values["dependencies"] = tuple(values["dependencies"])
         values["expected"] = tuple(Expectation(**item) for item in values["expected"])
+        values["export"] = tuple(ExportArguments(**item) for item in values["export"])
         return cls(**values)
 
 
@@ -270,6 +281,10 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             expected=tuple(
                 Expectation(**item)
                 for item in (*entry.get("expected", ()), *block.get("expected", ()))
+            ),
+            export=tuple(
+                ExportArguments(**item)
+                for item in (*block.get("export", ()), *entry.get("export", ()))
             ),
             **merged,
         )

@@ -1,8 +1,9 @@
 """The stream of a job: JSON Lines that its process appends and that outlive it.
 
 Every line is one event, an object with ``event``: ``start``, ``ready`` (libraries are imported),
-``check_started``, ``check`` (with its CheckResult), ``end``. A process that dies leaves at most
-one torn line, which is passed over when reading.
+``check_started``, ``check`` (with its CheckResult), ``end``; and from the parent, once the process
+has ended, ``ended``. A process that dies leaves at most one torn line, which is passed over when
+reading.
 """
 
 from __future__ import annotations

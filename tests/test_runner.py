@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import pty
+import random
 import select
 import shutil
 import signal
@@ -239,7 +241,7 @@ class TestRuns(unittest.TestCase):
         streams = list((self.results / "latest" / "jobs").iterdir())
         self.assertEqual(len(streams), 2)
         events = [event["event"] for event in stream.read(streams[0])]
-        self.assertEqual((events[0], events[1], events[-1]), ("start", "ready", "end"))
+        self.assertEqual((events[0], events[1], events[-1]), ("start", "ready", "ended"))
         for job in run["jobs"]:
             self.assertTrue(0 < job["startup_time"] < job["wall_time"])
 
@@ -273,9 +275,8 @@ class TestRuns(unittest.TestCase):
         self.assertIn("To repeat: python runner.py --model", " ".join(done.stdout.split()))
 
     def test_timeout(self) -> None:
-        done = self.run_tests(
-            "--model", "gpt2", "--cpu-only", "--weights", "tiny", "--timeout", "1"
-        )
+        arguments = ("--cpu-only", "--weights", "tiny", "--isolation", "spawn", "--timeout", "1")
+        done = self.run_tests("--model", "gpt2", *arguments)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         run, _ = self.documents()
         self.assertEqual({row["error_type"] for row in run["checks"]}, {"timeout"})
@@ -339,6 +340,100 @@ class TestRuns(unittest.TestCase):
         self.assertEqual(len(statuses), 14, "every check of the plan is accounted for")
         self.assertEqual(statuses[:2], ["passed", "passed"])
         self.assertEqual({row["error_type"] for row in run["checks"][2:]}, {"interrupted"})
+
+    def interrupt(self, number: int, after: str) -> None:
+        """Begin a run of seven jobs and send its runner a signal once a line appears."""
+        command = [
+            sys.executable,
+            "runner.py",
+            "--family",
+            "bert",
+            "--cpu-only",
+            "--weights",
+            "tiny",
+        ]
+        process = subprocess.Popen(
+            [*command, "--results-dir", str(self.results)],
+            cwd=support.ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(after):
+                break
+        process.send_signal(number)
+        process.communicate(timeout=60)
+
+    def test_resumed_after_an_interruption(self) -> None:
+        self.interrupt(signal.SIGINT, "[2/7]")
+        done = self.run_tests("--resume")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"resuming \S+: [23] of 7 jobs are done")
+        run, _ = self.documents()
+        self.assertEqual(run["counts"]["passed"], 14)
+        self.assertFalse(run["metadata"]["interrupted"])
+        again = self.run_tests("--resume")
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("has no interrupted run", again.stderr)
+
+    def test_resumed_after_the_runner_was_killed(self) -> None:
+        """At random moments, again and again: every check is accounted for exactly once."""
+        seconds = random.Random(7)
+        command = [sys.executable, "runner.py", "--results-dir", str(self.results)]
+        start = ["--model", "bert-base-uncased", "gpt2", "distilgpt2", "t5-small", "--cpu-only"]
+        for attempt in range(4):
+            arguments = ["--resume"] if attempt else [*start, "--weights", "tiny"]
+            process = subprocess.Popen([*command, *arguments], cwd=support.ROOT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds.uniform(3.0, 10.0))
+            process.kill()
+            process.wait()
+        run = next(self.results.glob("*/plan.json")).parent.name
+        done = self.run_tests("--resume", run)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        document, _ = self.documents()
+        keys = [(row["model"], row["key"]) for row in document["checks"]]
+        self.assertEqual(len(keys), 8)
+        self.assertEqual(len(set(keys)), 8)
+        self.assertEqual(document["counts"]["passed"], 7)
+        self.assertEqual(document["counts"]["skipped"], 1)
+
+    def test_resume_what_cannot_be(self) -> None:
+        self.results.mkdir()
+        for arguments, says in (
+            (["--resume"], "has no interrupted run"),
+            (["--resume", "20260101"], "has no run '20260101' that could be resumed"),
+            (["--resume", "../.."], "has no run '../..'"),
+            (["--resume", "--all"], "takes up a run's own plan"),
+        ):
+            done = self.run_tests(*arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(says, done.stderr)
+        folder = self.results / "20260101T000000Z-x"
+        folder.mkdir()
+        (folder / "plan.json").write_text('{"version": 1, "jobs": 3')
+        self.assertIn("cannot be resumed from", self.run_tests("--resume").stderr)
+
+    def test_fail_fast(self) -> None:
+        own = self.folder / "broken"
+        shutil.copytree(checkpoints.folder_of(support.job("gpt2")), own)
+        (own / "model.safetensors").write_bytes(b"nothing")
+        arguments = ("--cpu-only", "--method", "from_pretrained", "--fail-fast")
+        done = self.run_tests("--model", str(own), "gpt2", *arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        run, _ = self.documents()
+        self.assertEqual([row["status"] for row in run["checks"]], ["error", "skipped"])
+        self.assertIn("--fail-fast after", run["checks"][1]["reason"])
+
+    def test_shuffle_is_repeatable(self) -> None:
+        plain, first, again, other = (
+            support.runner("--all", "--dry-run", "--weights", "tiny", *arguments).stdout
+            for arguments in ([], ["--shuffle", "1"], ["--shuffle", "1"], ["--shuffle", "2"])
+        )
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, other)
+        self.assertEqual(sorted(first.splitlines()[2:]), sorted(plain.splitlines()[1:]))
 
     def test_progress_bar_on_a_terminal(self) -> None:
         leader, follower = pty.openpty()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import random
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,6 +96,14 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
     notes = [f"{model.id}: {source.note}" for model, source in sources if source.note]
     headline = "\n".join([weights.summary(sources, options.weights), *notes])
     return Plan(tuple(jobs), headline, class_problems(models))
+
+
+def shuffled(plan: Plan, seed: int) -> Plan:
+    """The same plan in a random order; the same seed gives the same order."""
+    jobs = list(plan.jobs)
+    random.Random(seed).shuffle(jobs)
+    headline = f"{plan.headline}\nshuffled: --shuffle {seed} repeats this order"
+    return dataclasses.replace(plan, jobs=tuple(jobs), headline=headline)
 
 
 def class_problems(models: Sequence[Model]) -> tuple[str, ...]:

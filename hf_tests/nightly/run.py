@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hf_tests import outcome
 from hf_tests.hardware import Hardware
 from hf_tests.isolation.base import Launcher
 from hf_tests.isolation.interruption import Interruption
-from hf_tests.nightly import merge, metadata, schedule
+from hf_tests.nightly import merge, metadata, resume, schedule
 from hf_tests.nightly.plan import Plan
+from hf_tests.nightly.resume import TakenUp
 from hf_tests.nightly.schedule import JobOutcome, Watcher
 from hf_tests.nightly.store import RunFolder, write_json
 from hf_tests.outcome import CheckResult
@@ -61,23 +61,32 @@ def execute(
     plan: Plan,
     hardware: Hardware,
     launcher: Launcher,
-    results: Path,
+    folder: RunFolder,
     options: Mapping[str, Any],
     watcher: Watcher,
+    taken_up: TakenUp | None = None,
+    fail_fast: bool = False,
 ) -> Finished:
-    """Run a plan and write its files. Raises UsageError where the results cannot be written.
+    """Run a plan, or what is left of it, and write the run's files into its folder.
 
-    Each model's file is written again whenever one of its jobs ends, so that an interruption, or
-    a fault of this program, loses nothing that was measured.
+    ``taken_up`` is what an earlier part of the run left. Each model's file is written again
+    whenever one of its jobs ends, so that an interruption, or a fault of this program, loses
+    nothing that was measured.
     """
-    folder = RunFolder.create(results)
     start = time.monotonic()
-    described = metadata.of_run(folder.run_id, metadata.now(), options, launcher.name)
+    described = metadata.of_run(
+        folder.run_id, taken_up.started if taken_up else metadata.now(), options, launcher.name
+    )
     machine = hardware.to_json()
+    before = taken_up.done if taken_up is not None else {}
+    if taken_up is None:
+        resume.save_plan(folder, plan, described)
     done: list[JobOutcome] = []
     by_model: dict[str, list[JobOutcome]] = {}
     with Interruption() as interruption:
-        for item in schedule.run(plan.jobs, launcher, folder, watcher, interruption):
+        for item in schedule.run(
+            plan.jobs, launcher, folder, watcher, interruption, before, fail_fast
+        ):
             done.append(item)
             siblings = by_model.setdefault(item.job.model.id, [])
             siblings.append(item)
@@ -89,6 +98,7 @@ def execute(
             "wall_time": finished.wall_s,
             "interrupted": finished.interrupted,
             "exit_status": finished.exit_status,
+            "resumed_jobs": len(before),
             "isolation_notes": list(launcher.notes),
             "problems": list(plan.problems),
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,63 +59,80 @@ def run(
     folder: RunFolder,
     watcher: Watcher,
     interruption: Interruption,
+    done_before: Mapping[str, JobOutcome],
+    fail_fast: bool = False,
 ) -> Iterator[JobOutcome]:
     """Run the jobs in order and give each one's outcome as it ends.
 
-    Once an interruption is requested, the running job is ended, and it and all that remain are
-    given as interrupted.
+    ``done_before`` has the outcomes, by job name, that an earlier part of the run came to. Once an
+    interruption is requested, the running job is ended, and it and all that remain are given as
+    interrupted. With ``fail_fast`` all that remain after a failure are given as skipped.
     """
 
     def tick() -> bool:
         watcher.tick()
         return not interruption.requested
 
+    failed: str | None = None
     for job in jobs:
         path, log = folder.stream(job), folder.log(job)
-        if interruption.requested:
-            yield complete(job, path, log, None)
-            continue
-        watcher.begin(job)
-        done = complete(job, path, log, launcher.run(job, path, log, tick))
-        watcher.end(done)
+        if job.name in done_before:
+            done = done_before[job.name]
+        elif interruption.requested:
+            done = _not_run(job, outcome.ERROR, "the run was interrupted before it began")
+        elif failed is not None:
+            done = _not_run(job, outcome.SKIPPED, f"--fail-fast after {failed}")
+        else:
+            watcher.begin(job)
+            done = complete(job, path, log, launcher.run(job, path, log, tick))
+            watcher.end(done)
+        if fail_fast and failed is None and any(result.is_bad for result in done.results):
+            failed = f"{job.model.id} on {job.device}"
         yield done
 
 
-def complete(job: Job, path: Path, log: Path, ending: Ending | None) -> JobOutcome:
-    """Read a job's stream, and add to it a result for every check that has none.
+def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
+    """The outcome of a job whose process has ended; its stream is completed and closed.
 
     The plan is walked, not the results: a check whose process died before it wrote anything is
     there all the same.
     """
-    if ending is not None:
-        job = job.replace(isolation=ending.launcher)
+    job = job.replace(isolation=ending.launcher)
     events = list(stream.read(path))
-    found = {
-        result.method: result for result in stream.results(path) if result.method in job.methods
-    }
-    running = {
-        event["method"] for event in events if event["event"] == "check_started"
-    } - found.keys()
-    missing = [method for method in job.methods if method not in found]
-    for method in missing:
-        found[method] = _lost(job, method, method in running, log, ending)
-    if missing and ending is not None:
-        writer = stream.Writer(path)
-        for method in missing:
-            writer.result(found[method])
-        writer.close()
-    clocks = [event["clock"] for event in events if event["event"] == "ready"]
-    startup = clocks[0] - ending.launched if clocks and ending is not None else None
+    found = {result.method for result in stream.results(path)}
+    running = {event["method"] for event in events if event["event"] == "check_started"} - found
+    writer = stream.Writer(path)
+    for method in job.methods:
+        if method not in found:
+            writer.result(_lost(job, method, method in running, log, ending))
+    writer.write("ended", ending=dataclasses.asdict(ending))
+    writer.close()
+    done = outcome_of(job, path, ending)
+    assert done is not None, "every method has a result now"
+    return done
+
+
+def outcome_of(job: Job, path: Path, ending: Ending) -> JobOutcome | None:
+    """The outcome that a closed stream tells; None where it lacks a check's result."""
+    found = {result.method: result for result in stream.results(path)}
+    if not found.keys() >= set(job.methods):
+        return None
+    clocks = [event["clock"] for event in stream.read(path) if event["event"] == "ready"]
+    startup = clocks[0] - ending.launched if clocks else None
     return JobOutcome(job, tuple(found[method] for method in job.methods), ending, startup)
 
 
-def _lost(
-    job: Job, method: str, was_running: bool, log: Path, ending: Ending | None
-) -> CheckResult:
+def _not_run(job: Job, status: str, text: str) -> JobOutcome:
+    """The outcome of a job that was never started."""
+    fields = {"reason": text}
+    if status == outcome.ERROR:
+        fields = {"error": text, "error_type": "interrupted"}
+    results = tuple(result_for(job, method, status, **fields) for method in job.methods)
+    return JobOutcome(job, results, None)
+
+
+def _lost(job: Job, method: str, was_running: bool, log: Path, ending: Ending) -> CheckResult:
     """The result of a check whose process ended before it gave one."""
-    if ending is None:
-        text = "the run was interrupted before it began"
-        return result_for(job, method, outcome.ERROR, error_type="interrupted", error=text)
     status, kind = outcome.CRASHED, "crash"
     if ending.reason == TIMED_OUT:
         status, kind = outcome.TIMEOUT, "timeout"

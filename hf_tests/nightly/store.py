@@ -46,6 +46,21 @@ class RunFolder:
             ) from error
         return folder
 
+    def lock(self) -> None:
+        """Keep other runners out of this run while this process lives.
+
+        Raises UsageError where one is at it already. A system without flock has no lock.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            return
+        self._lock = (self.path / ".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"the run {self.run_id} is still going on.") from None
+
     @property
     def models(self) -> Path:
         """Folder of the merged files, one a model."""

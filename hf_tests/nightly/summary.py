@@ -25,7 +25,9 @@ def text(finished: Finished) -> str:
     """All of it, at most 80 columns wide where the names allow."""
     results = finished.results
     parts = [table(results)]
-    failures = [result for result in results if result.is_bad]
+    not_run = [item for item in finished.outcomes if item.ending is None]
+    lost = {id(result) for item in not_run for result in item.results}
+    failures = [result for result in results if result.is_bad and id(result) not in lost]
     if failures:
         parts.append(_failures(failures))
     for status in (outcome.EXPECTED_FAILURE, outcome.SKIPPED):
@@ -35,7 +37,10 @@ def text(finished: Finished) -> str:
     parts.append(_weights(finished))
     total = f"{count_statuses(results)} in {duration(finished.wall_s)}"
     if finished.interrupted:
-        total = f"INTERRUPTED: {total}"
+        total = (
+            f"INTERRUPTED, {len(not_run)} jobs did not run: {total}\n"
+            "python runner.py --resume finishes it"
+        )
     parts.append(f"{total}\n{finished.folder.path}/run.json")
     return "\n\n".join(parts)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import signal
 from pathlib import Path
 
 from hf_tests.job import Job
 
 MIB = 1024 * 1024
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FIRST_TO_DIE = "1000"  # proc(5): the kernel takes such a process before all others
 HOST_MEMORY = frozenset({"cpu", "openvino"})
 
@@ -35,6 +38,12 @@ def apply(job: Job) -> None:
         limit = used + int(job.memory_limit_mb * MIB)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies (prctl(2)), where it can."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def _data_bytes() -> int | None:

@@ -34,6 +34,10 @@ def check(job: Job, record: Record) -> None:
     with record.timed("tokenizer", "tokenizer_load_time"):
         processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
     cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
+    needed: dict[str, Any] = {}
+    for item in job.model.export:
+        if dependencies.applies(item.versions):
+            needed |= item.arguments
     with record.timed("conversion", "conversion_time"):
         network = cls.from_pretrained(
             folder,
@@ -42,6 +46,7 @@ def check(job: Job, record: Record) -> None:
             load_in_8bit=False,
             device=devices.openvino_name(job.device),
             ov_config=dict(CONFIG),
+            **needed,
         )
     with record.timed("compile", "model_load_time"):
         network.compile()

@@ -29,7 +29,7 @@ from typing import Any
 
 from hf_tests import stream
 from hf_tests.job import Job
-from hf_tests.probe import worker
+from hf_tests.probe import limits, worker
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 CANARY_TIMEOUT_S = 60.0
@@ -41,6 +41,7 @@ def main() -> int:
     replies = int(sys.argv[1])
     os.set_inheritable(replies, False)
     request = json.loads(_read_line(sys.stdin.fileno()))
+    limits.end_with_parent()
     worker.preload(request["device"], request["classes"])
     reason = _unfit(request["device"])
     _reply(replies, event="unfit" if reason else "ready", reason=reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import os
 import random
 import sys
 import unittest
@@ -123,6 +124,7 @@ def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
 
 def work(job: Job, writer: stream.Writer) -> int:
     """Run a job whose process is its own by now; the exit status is 0 whatever the results."""
+    writer.write("start", pid=os.getpid(), created=_created())
     limits.apply(job)
     faulthandler.enable()
     faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
@@ -132,10 +134,19 @@ def work(job: Job, writer: stream.Writer) -> int:
     return 0
 
 
+def _created() -> float | None:
+    """When this process began, as psutil tells it; None without psutil."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return float(psutil.Process().create_time())
+
+
 def main() -> int:
     """Read the job from standard input and run it."""
     writer = stream.Writer(Path(sys.argv[1]))
-    writer.write("start")
+    limits.end_with_parent()
     return work(Job.from_json(sys.stdin.read()), writer)
 
 

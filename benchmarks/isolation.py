@@ -1,0 +1,106 @@
+"""What a process of its own costs a job: ``python benchmarks/isolation.py``.
+
+The same jobs are run in this process (``none``), as forks and as fresh interpreters, in turn, so
+that a drift of the machine's speed touches all alike. Prints the machine and a table of medians
+in milliseconds. The first run of each, which starts a server or imports the libraries, is shown
+apart and not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hf_tests import dependencies, hardware, registry
+from hf_tests.isolation import launcher_of
+from hf_tests.isolation.base import Launcher
+from hf_tests.job import Job
+from hf_tests.nightly import plan, schedule
+
+METHODS = ("none", "fork", "spawn")
+
+
+def jobs(model: registry.Model) -> dict[str, Job]:
+    """What is run, by the name in the table."""
+    empty = Job(
+        model=model,
+        device="cpu",
+        methods=(),
+        weights="tiny",
+        checkpoint=None,
+        cache_dir=plan.default_cache_dir(),
+        timeout_s=600.0,
+    )
+    found = {
+        "empty job": empty,
+        f"{model.id} cpu": empty.replace(methods=("pipeline", "from_pretrained")),
+    }
+    if dependencies.unmet(dependencies.OPENVINO) is None:
+        found[f"{model.id} openvino"] = empty.replace(device="openvino", methods=("openvino",))
+    return found
+
+
+def once(launcher: Launcher, job: Job, folder: Path) -> float:
+    """Milliseconds from asking for a job to having its results."""
+    path, log = folder / "stream", folder / "log"
+    path.unlink(missing_ok=True)
+    start = time.perf_counter()
+    ending = launcher.run(job, path, log, lambda: True)
+    done = schedule.complete(job, path, log, ending)
+    took = time.perf_counter() - start
+    for result in done.results:
+        if result.status != "passed":
+            raise SystemExit(f"{result.key} {result.status}: {result.error or result.reason}")
+    return took * 1000
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description="What a process of its own costs a job.")
+    parser.add_argument("--runs", type=int, default=20, help="counted runs (default: 20)")
+    parser.add_argument("--spawn-runs", type=int, help="counted runs of spawn (default: --runs)")
+    parser.add_argument("--model", default="bert-base-uncased", help="a model of the registry")
+    options = parser.parse_args()
+    model = next(item for item in registry.load().models if item.id == options.model)
+    machine = hardware.detect()
+    print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
+    for name in ("torch", "transformers", "openvino", "optimum-intel"):
+        print(f"{name} {dependencies.version(name)}", end="  ")
+    print(
+        f"\n\n{'job':30} {'method':6} {'first':>9} {'median':>9} {'min':>9} {'max':>9} runs  (ms)"
+    )
+    counts = dict.fromkeys(METHODS, options.runs)
+    counts["spawn"] = options.spawn_runs or options.runs
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, job in jobs(model).items():
+            launchers = {method: launcher_of(method, [job]) for method in METHODS}
+            first = {method: once(launchers[method], job, folder) for method in METHODS}
+            times: dict[str, list[float]] = {method: [] for method in METHODS}
+            for index in range(max(counts.values())):
+                for method in METHODS:
+                    if index < counts[method]:
+                        times[method].append(once(launchers[method], job, folder))
+            for method in METHODS:
+                launchers[method].close()
+                figures = times[method]
+                print(
+                    f"{name:30} {method:6} {first[method]:9.1f} {statistics.median(figures):9.1f} "
+                    f"{min(figures):9.1f} {max(figures):9.1f} {len(figures):4}"
+                )
+            fork, none, spawn = (statistics.median(times[m]) for m in ("fork", "none", "spawn"))
+            print(
+                f"{'':30} fork costs {fork - none:.1f} ms more than none; "
+                f"spawn {spawn - none:.0f} ms\n",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
