@@ -22,5 +22,5 @@ def launcher_of(method: str, jobs: Sequence[Job]) -> Launcher:
         return SpawnLauncher()
     if method == "none":
         return InProcessLauncher()
-    fork = ForkLauncher(sorted({job.model.class_name for job in jobs}))
+    fork = ForkLauncher(jobs)
     return fork if method == "fork" else AutoLauncher(fork, SpawnLauncher())

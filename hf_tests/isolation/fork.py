@@ -35,14 +35,15 @@ class ServerDied(Exception):
 class ForkLauncher:
     """Keeps one server for each kind of device and forks every job from its own.
 
-    ``classes`` are names of transformers' classes that the servers import beforehand.
+    What ``jobs`` will need is imported by the servers beforehand.
     """
 
     name = "fork"
     notes: tuple[str, ...] = ()
 
-    def __init__(self, classes: Sequence[str] = (), command: Sequence[str] = COMMAND) -> None:
-        self._classes = tuple(classes)
+    def __init__(self, jobs: Sequence[Job] = (), command: Sequence[str] = COMMAND) -> None:
+        self._classes = sorted({job.model.class_name for job in jobs})
+        self._families = sorted({job.model.family for job in jobs})
         self._command = tuple(command)
         self._servers: dict[tuple[str, bool], Server] = {}
 
@@ -68,8 +69,9 @@ class ForkLauncher:
                 launched = time.monotonic()
                 child = server.fork(request)
             reason, status = _watch(server, child, Watch(job, launched, tick))
-            process.end_escaped(temporary)
             if server.dead:
+                # Nobody has ended what the job may have left in sessions of its own.
+                process.end_escaped(temporary)
                 self._forget(job)
         wall = time.monotonic() - launched
         if reason == EXITED and status is not None and status < 0:
@@ -85,7 +87,12 @@ class ForkLauncher:
     def _server(self, job: Job) -> Server:
         key = _key(job)
         if key not in self._servers:
-            self._servers[key] = Server(job, self._classes, self._command)
+            request = {
+                "device": job.device,
+                "classes": self._classes,
+                "families": self._families,
+            }
+            self._servers[key] = Server(job, request, self._command)
         return self._servers[key]
 
     def _forget(self, job: Job) -> None:
@@ -102,7 +109,7 @@ def _key(job: Job) -> tuple[str, bool]:
 class Server:
     """The parent's end of one server process."""
 
-    def __init__(self, job: Job, classes: Sequence[str], command: Sequence[str]) -> None:
+    def __init__(self, job: Job, request: dict[str, Any], command: Sequence[str]) -> None:
         receiving, replies = os.pipe()
         self._receiving = receiving
         self._buffer = b""
@@ -118,7 +125,7 @@ class Server:
         )
         os.close(replies)
         try:
-            self._send({"device": job.device, "classes": list(classes)})
+            self._send(request)
             answer = self.receive(time.monotonic() + START_TIMEOUT_S)
         except ServerDied:
             answer = {"reason": "the server ended before it was ready"}

@@ -42,7 +42,7 @@ def main() -> int:
     os.set_inheritable(replies, False)
     request = json.loads(_read_line(sys.stdin.fileno()))
     limits.end_with_parent()
-    worker.preload(request["device"], request["classes"])
+    worker.preload(request["device"], request["classes"], request["families"])
     reason = _unfit(request["device"])
     _reply(replies, event="unfit" if reason else "ready", reason=reason)
     if reason is not None:

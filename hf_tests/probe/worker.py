@@ -6,6 +6,7 @@ streams every result as soon as there is one.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import os
@@ -49,26 +50,26 @@ class StreamRecorder:
         self._writer.result(result)
 
 
-def preload(device: str, classes: Sequence[str] = ()) -> None:
-    """Import the libraries that a job on the device needs, where they are installed.
+def preload(device: str, classes: Sequence[str] = (), families: Sequence[str] = ()) -> None:
+    """Import what a job on the device needs, where it is installed.
 
-    ``classes`` are names of transformers' classes whose modules are imported too. A library that
-    fails to import is left alone: the check that needs it says so.
+    ``classes`` are names of transformers' classes whose modules are imported too, ``families``
+    those whose own modules are. What fails to import is left alone: the check that needs it says
+    so.
     """
     names = ["torch", "transformers", "transformers.pipelines"]
     if device.startswith("openvino"):
         names += ["openvino", "optimum.intel"]
+    if families:
+        names += [f"hf_tests.test_{family}" for family in families]
+        names += [f"hf_tests.probe.{name}" for name in ("direct", "pipeline", "openvino")]
     for name in names:
-        try:
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001, S112 - any failure of a library belongs to its check
-            continue
     transformers = sys.modules.get("transformers")
     for name in classes if transformers is not None else ():
-        try:
+        with contextlib.suppress(Exception):
             getattr(transformers, name)
-        except Exception:  # noqa: BLE001, S112 - as above
-            continue
 
 
 def run(job: Job, writer: stream.Writer) -> None:
