@@ -195,3 +195,33 @@ class TestStore(unittest.TestCase):
         path.write_text("x")
         with self.assertRaisesRegex(UsageError, "cannot be written"):
             store.RunFolder.create(path)
+
+
+class TestSchemas(unittest.TestCase):
+    """The words of the schemas are those of the code."""
+
+    def test_words(self) -> None:
+        from hf_tests.isolation import base
+
+        run = json.loads((support.SCHEMAS / "run.schema.json").read_text())["properties"]
+        row = run["checks"]["items"]["properties"]
+        self.assertEqual(tuple(row["status"]["enum"]), outcome.STATUSES)
+        self.assertEqual(tuple(row["error_type"]["enum"]), outcome.ERROR_TYPES)
+        self.assertEqual(tuple(row["weights"]["enum"]), outcome.WEIGHTS)
+        endings = {
+            value for name, value in vars(base).items() if name.isupper() and isinstance(value, str)
+        }
+        self.assertEqual(
+            set(run["jobs"]["items"]["properties"]["ending"]["enum"]), {*endings, None}
+        )
+        model = json.loads((support.SCHEMAS / "model.schema.json").read_text())["properties"]
+        entry = model["results"]["additionalProperties"]
+        self.assertEqual(tuple(entry["properties"]["status"]["enum"]), outcome.STATUSES)
+        pattern = next(item for item in entry["patternProperties"] if "error_type" in item)
+        self.assertEqual(tuple(entry["patternProperties"][pattern]["enum"]), outcome.ERROR_TYPES)
+
+    def test_tasks_of_the_registry_are_those_there_are(self) -> None:
+        from hf_tests.probe import tasks
+
+        schema = json.loads((support.SCHEMAS / "registry.schema.json").read_text())
+        self.assertEqual(set(schema["definitions"]["task"]["enum"]), set(tasks.names()))

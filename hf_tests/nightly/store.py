@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -99,10 +98,6 @@ class RunFolder:
         except OSError:
             temporary.write_text(self.run_id + "\n", encoding="utf-8")
         os.replace(temporary, target)
-
-    def discard(self) -> None:
-        """Remove the folder of a run that never began."""
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def write_json(path: Path, data: Any) -> None:
