@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="ID_OR_PATH",
         default=[],
-        help="these models: ids of the registry or the Hub's cache, or folders",
+        help="these models: ids of the registry or of the Hub, or folders",
     )
     what.add_argument(
         "--method",
@@ -181,7 +181,7 @@ def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
     registry = select.registry(options.registry)
     if options.list_families:
         return _list_families(registry)
-    models = select.models(registry, options.family, options.model)
+    models = select.models(registry, options.family, options.model, options.weights)
     if options.list_models:
         return _list_models(models)
     if not (options.all or options.family or options.model):

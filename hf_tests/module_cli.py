@@ -85,7 +85,7 @@ def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
     if options.all_models:
         models = family.models
     elif options.model:
-        models = select.models(registry, names=options.model)
+        models = select.models(registry, names=options.model, choice=options.weights)
         _check_family(models, family)
     else:
         models = (family.model(family.default_model),)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import unittest
 from pathlib import Path
+from typing import Any
 
 from hf_tests import hardware
 from hf_tests.nightly import plan
 from hf_tests.probe import checkpoints
 from tests import support
+from tests.hub import Hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -98,18 +101,82 @@ class TestHubCache(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("is not in the registry, so no tiny checkpoint can be built", done.stderr)
 
-    def test_hub_without_a_connection_is_a_network_error(self) -> None:
-        """One model's download fails; the run goes on and says why."""
+
+class TestHub(unittest.TestCase):
+    """The real client against a small Hub on loopback."""
+
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+        self.results = self.folder / "results"
+        self.hub = Hub()
+        self.addCleanup(self.hub.close)
+
+    def run_tests(
+        self, *arguments: str, endpoint: str | None = None
+    ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+        """Run on published weights; the command and run.json."""
         environment = {
             "HF_HUB_CACHE": str(self.folder / "hub"),
-            "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
+            "HF_ENDPOINT": endpoint or self.hub.url,
+            "HF_HUB_DISABLE_XET": "1",
         }
-        results = self.folder / "results"
-        arguments = ("--model", "gpt2", "--cpu-only", "--weights", "hub", "--method", "pipeline")
-        done = support.runner(*arguments, "--results-dir", str(results), environment=environment)
+        arguments += ("--weights", "hub", "--cpu-only", "--method", "from_pretrained")
+        done = support.runner(
+            *arguments, "--results-dir", str(self.results), environment=environment
+        )
+        path = self.results / "latest" / "run.json"
+        return done, json.loads(path.read_text()) if path.exists() else {}
+
+    def publish(self, name: str, source: str) -> Path:
+        """Put a copy of a tiny checkpoint on the Hub."""
+        folder = self.folder / name.replace("/", "-")
+        shutil.copytree(checkpoints.folder_of(support.job(source)), folder)
+        self.hub.repositories[name] = folder
+        return folder
+
+    def test_listed_model_is_downloaded_and_tested(self) -> None:
+        folder = self.publish("gpt2", "gpt2")
+        (folder / "pytorch_model.bin").write_bytes(b"a pickle that nobody asked for")
+        done, run = self.run_tests("--model", "gpt2")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 model: 1 from the Hub; 0.5 GB to download", done.stdout)
+        (row,) = run["checks"]
+        self.assertEqual((row["status"], row["weights"]), ("passed", "hub"))
+        self.assertEqual(run["jobs"][0]["isolation"], "spawn", "it had to reach the Hub")
+        self.assertFalse([item for item in self.hub.requests if item.endswith(".bin")])
+        before = len(self.hub.requests)
+        done, run = self.run_tests("--model", "gpt2")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("to download", done.stdout)
+        self.assertEqual(len(self.hub.requests), before, "what is cached is not asked for again")
+
+    def test_unlisted_model_of_the_hub(self) -> None:
+        self.publish("someone/tuned", "distilgpt2")
+        done, run = self.run_tests("--model", "someone/tuned")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        (row,) = run["checks"]
+        self.assertEqual((row["family"], row["status"]), ("gpt", "passed"))
+
+    def test_models_that_the_hub_does_not_have(self) -> None:
+        """A listed one costs its own job; an unlisted one is a typing error."""
+        self.publish("distilgpt2", "distilgpt2")
+        done, run = self.run_tests("--model", "gpt2", "distilgpt2")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        run = json.loads((results / "latest" / "run.json").read_text())
+        found = [(row["status"], row["error_type"]) for row in run["checks"]]
+        self.assertEqual(found, [("error", "model_not_found"), ("passed", "none")])
+        done, _ = self.run_tests("--model", "someone/nothing")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("the Hub does not give its config.json: RepositoryNotFound", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_no_connection(self) -> None:
+        nowhere = "http://127.0.0.1:9"  # nobody listens there
+        done, run = self.run_tests("--model", "gpt2", endpoint=nowhere)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(run["checks"][0]["error_type"], "network", run["checks"][0])
+        done, _ = self.run_tests("--model", "someone/tuned", endpoint=nowhere)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("someone/tuned is not in the registry, and the Hub does not", done.stderr)
 
 
 class TestCacheFolder(unittest.TestCase):

@@ -144,7 +144,11 @@ def jobs_from_environment(
     if choice not in weights.CHOICES:
         raise unknown("value of HF_TESTS_WEIGHTS", choice, weights.CHOICES)
     names = _split(environment.get("HF_TESTS_MODELS"))
-    found = select.models(registry, names=names) if names else registry.family(family).models
+    found = (
+        select.models(registry, names=names, choice=choice)
+        if names
+        else registry.family(family).models
+    )
     models = [model for model in found if model.family == family]
     devices = select.devices(hardware.detect(), _split(environment.get("HF_TESTS_DEVICES")))
     if not models:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hf_tests.registry import Family, Model, Registry, RegistryError
 
 TESTS = Path(registries.__file__).resolve().parent
 """Folder of the families' modules."""
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+"""An owner and a name; ids without an owner are the Hub's oldest models, and typing errors."""
 
 DEVICES = ("cpu", "cuda", "cuda:0", "cuda:1", "mps", "openvino", "openvino:gpu", "openvino:npu")
 """Examples of every kind of device, for messages."""
@@ -37,13 +41,16 @@ def registry(path: str | None = None) -> Registry:
 
 
 def models(
-    registry: Registry, families: Sequence[str] = (), names: Sequence[str] = ()
+    registry: Registry,
+    families: Sequence[str] = (),
+    names: Sequence[str] = (),
+    choice: str = "auto",
 ) -> tuple[Model, ...]:
     """The models of the named families and the named models; all of them when nothing is named.
 
     A name is an id of the registry, a folder with a config.json, or a Hub id whose config.json is
-    in the Hub's cache; for the last two the family is the one that has such models. Raises
-    UsageError.
+    in the Hub's cache (or is fetched, where ``choice`` of weights is ``hub``); for the last two
+    the family is the one that has such models. Raises UsageError.
     """
     if not families and not names:
         return registry.models
@@ -52,7 +59,7 @@ def models(
         for model in _family(registry, name).models:
             chosen[model.id] = model
     for name in names:
-        model = _model(registry, name)
+        model = _model(registry, name, choice)
         chosen[model.id] = model
     return tuple(chosen.values())
 
@@ -111,7 +118,7 @@ def _family(registry: Registry, name: str) -> Family:
         raise unknown("family", name, known, f"Families: {', '.join(known)}.") from None
 
 
-def _model(registry: Registry, name: str) -> Model:
+def _model(registry: Registry, name: str, choice: str) -> Model:
     for model in registry.models:
         if model.id == name:
             return model
@@ -121,14 +128,16 @@ def _model(registry: Registry, name: str) -> Model:
     if path.is_absolute() or name.startswith((".", "~")):
         raise UsageError(f"{name} is not a folder.")
     config = weights.cached_file(name, "config.json")
+    if config is None and choice == "hub" and HUB_ID.fullmatch(name):
+        config = weights.fetched_file(name, "config.json")
     if config is not None:
         return _from_config(registry, name, config)
     raise unknown(
         "model",
         name,
         [model.id for model in registry.models],
-        "It is not in the registry, not a folder and not in the Hub's cache; to test another "
-        f"model of the Hub, fetch it first: hf download {name}",
+        "It is not in the registry, not a folder and not in the Hub's cache; --weights hub "
+        "fetches other models of the Hub.",
     )
 
 

@@ -80,6 +80,25 @@ def cached_file(model_id: str, name: str, revision: str | None = None) -> Path |
     return Path(found) if isinstance(found, str) else None
 
 
+def fetched_file(model_id: str, name: str) -> Path:
+    """A file of a repository, downloaded where it is not cached. Raises UsageError.
+
+    The Hub's own client downloads it, with its tokens and retries.
+    """
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise UsageError(f"{model_id} cannot be fetched: {error}") from None
+    try:
+        return Path(hf_hub_download(model_id, name))
+    except Exception as error:  # noqa: BLE001 - the client raises its transport's own errors too
+        text = " ".join(str(error).split())
+        raise UsageError(
+            f"{model_id} is not in the registry, and the Hub does not give its {name}: "
+            f"{type(error).__name__}: {text}"
+        ) from None
+
+
 def cached_checkpoint(model: Model) -> Path | None:
     """The model's snapshot in the Hub's cache, where its weights are all there as safetensors."""
     config = cached_file(model.id, "config.json", model.revision)
