@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Test Hugging Face models on this machine's hardware, each model/device in a "
+        description="Test Hugging Face models on this machine's hardware, each model/device in a\n"
         "process of its own.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -183,7 +183,7 @@ def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
         return _list_families(registry)
     models = select.models(registry, options.family, options.model, options.weights)
     if options.list_models:
-        return _list_models(models)
+        return _list_models(registry, models)
     if not (options.all or options.family or options.model):
         parser.print_usage(sys.stderr)
         print("runner.py: say what to test: --all, --family NAME or --model ID", file=sys.stderr)
@@ -201,13 +201,14 @@ def _list_families(registry: Registry) -> int:
     return 0
 
 
-def _list_models(models: Sequence[Model]) -> int:
-    family = max(len(model.family) for model in models)
+def _list_models(registry: Registry, models: Sequence[Model]) -> int:
     name = max(len(model.id) for model in models)
-    print(f"{'family':{family}} {'model':{name}} class")
-    for model in models:
-        gated = " (gated)" if model.gated else ""
-        print(f"{model.family:{family}} {model.id:{name}} {model.class_name}{gated}")
+    for family in dict.fromkeys(model.family for model in models):
+        print(f"{family}: {registry.family(family).description}")
+        for model in models:
+            if model.family == family:
+                gated = " (gated)" if model.gated else ""
+                print(f"  {model.id:{name}} {model.class_name}{gated}")
     return 0
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import unittest
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,8 +301,9 @@ class TestAuto(unittest.TestCase):
             self.assertEqual(self.run_job(launcher, **changes).launcher, "spawn")
         self.assertEqual(launcher.notes, ())
 
+    @unittest.mock.patch.dict(os.environ)  # without isolation, this process takes on variables
     def test_predictions_agree_under_every_method(self) -> None:
-        model_ids = ("bert-base-uncased", "gpt2")
+        model_ids = ("gpt2",)
         predictions: dict[str, list[object]] = {}
         for method in ("spawn", "fork", "none"):
             launcher = launcher_of(method, [support.job(model_id) for model_id in model_ids])
