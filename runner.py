@@ -282,7 +282,9 @@ def _execute(
 ) -> int:
     from hf_tests import hardware
     from hf_tests.isolation import launcher_of
+    from hf_tests.isolation.fork import Unfit
     from hf_tests.nightly import progress, run, summary
+    from hf_tests.nightly.usage import UsageError
 
     described = {
         key: value
@@ -306,6 +308,8 @@ def _execute(
             taken_up,
             options.fail_fast,
         )
+    except Unfit as reason:
+        raise UsageError(f"--isolation {options.isolation} is not to be had: {reason}") from None
     finally:
         launcher.close()
         watcher.close()

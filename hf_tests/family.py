@@ -10,12 +10,15 @@ import os
 import time
 import traceback
 import unittest
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hf_tests import dependencies, outcome
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult
 from hf_tests.registry import Expectation
+
+if TYPE_CHECKING:
+    from hf_tests.probe.record import Record
 
 
 class Recorder(Protocol):
@@ -185,11 +188,9 @@ def _skip_where_it_cannot_apply(job: Job, method: str) -> None:
         raise Skip(absent)
 
 
-def _run_method(job: Job, method: str, record: object) -> None:
+def _run_method(job: Job, method: str, record: Record) -> None:
     from hf_tests.probe import direct, openvino, pipeline
-    from hf_tests.probe.record import Record
 
-    assert isinstance(record, Record)
     checks = {
         "pipeline": pipeline.check,
         "from_pretrained": direct.check,

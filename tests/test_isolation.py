@@ -283,6 +283,7 @@ class TestAuto(unittest.TestCase):
             "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
             "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
             "ended before it was ready": "os._exit(1)",
+            "dies when it is asked to fork": "server._serve = lambda *request: os._exit(1)",
         }
         for words, fault in faults.items():
             with self.subTest(fault=fault):

@@ -21,6 +21,7 @@ from hf_tests.isolation.watch import Watch
 from hf_tests.job import Job
 
 START_TIMEOUT_S = 180.0  # importing everything from a cold disk
+FORK_TIMEOUT_S = 60.0  # milliseconds, but for a machine that stalls
 COMMAND = (sys.executable, "-m", "hf_tests.probe.server")
 
 
@@ -58,16 +59,7 @@ class ForkLauncher:
                 "temporary": str(temporary),
                 "environment": environment.of_job(job, temporary),
             }
-            launched = time.monotonic()
-            try:
-                server = self._server(job)
-                child = server.fork(request)
-            except ServerDied:
-                # It died between jobs; nothing of this one has run yet.
-                self._forget(job)
-                server = self._server(job)
-                launched = time.monotonic()
-                child = server.fork(request)
+            launched, server, child = self._start(job, request)
             reason, status = _watch(server, child, Watch(job, launched, tick))
             if server.dead:
                 # Nobody has ended what the job may have left in sessions of its own.
@@ -83,6 +75,18 @@ class ForkLauncher:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+
+    def _start(self, job: Job, request: dict[str, Any]) -> tuple[float, Server, int]:
+        """Have the job forked; when, by which server, and its process id. Raises Unfit."""
+        for _ in range(2):
+            launched = time.monotonic()
+            server = self._server(job)
+            try:
+                return launched, server, server.fork(request)
+            except ServerDied:
+                # It died between jobs; nothing of this one has run yet.
+                self._forget(job)
+        raise Unfit("the server dies when it is asked to fork")
 
     def _server(self, job: Job) -> Server:
         key = _key(job)
@@ -137,7 +141,7 @@ class Server:
     def fork(self, request: dict[str, Any]) -> int:
         """Have a job's process forked; returns its id. Raises ServerDied."""
         self._send(request)
-        answer = self.receive(time.monotonic() + process.GRACE_S)
+        answer = self.receive(time.monotonic() + FORK_TIMEOUT_S)
         if answer is None or answer.get("event") != "started":
             raise ServerDied
         return int(answer["pid"])

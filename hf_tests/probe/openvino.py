@@ -7,7 +7,7 @@ from typing import Any
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import checkpoints, classes, devices, inference, integrity, memory, tasks
-from hf_tests.probe.record import Record, Skip
+from hf_tests.probe.record import Record
 
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
 """OpenVINO computes in bfloat16 by default where the processor can; the reference is float32."""
@@ -16,12 +16,8 @@ CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
 def check(job: Job, record: Record) -> None:
     """Convert, compile, run, time and judge the job's model with optimum-intel.
 
-    Raises Skip where its libraries are missing or do not fit each other, and what `direct.check`
-    raises.
+    Raises what `direct.check` raises.
     """
-    reason = dependencies.unmet(dependencies.OPENVINO) or dependencies.unmet_by_optimum_intel()
-    if reason is not None:
-        raise Skip(reason, "missing_dependency")
     import optimum.intel
 
     task = tasks.get(job.model.task)
