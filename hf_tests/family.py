@@ -74,11 +74,13 @@ class FamilyTestCase(unittest.TestCase):
         self.run_checks("openvino")
 
     def run_checks(self, method: str) -> None:
-        """One subTest for each job that has the method."""
-        for job in self.jobs or ():
-            if method in job.methods:
-                with self.subTest(model=job.model.id, device=job.device, weights=job.weights):
-                    self._check(job, method)
+        """One subTest for each job that has the method; skipped where there is none."""
+        jobs = [job for job in self.jobs or () if method in job.methods]
+        if not jobs:
+            self.skipTest(f"no chosen model and device has the method {method}")
+        for job in jobs:
+            with self.subTest(model=job.model.id, device=job.device, weights=job.weights):
+                self._check(job, method)
 
     def _check(self, job: Job, method: str) -> None:
         self.recorder.started(job, method)

@@ -6,7 +6,6 @@ RegistryError with the place and what was expected. No model library is imported
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -190,6 +189,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     Case is ignored; a name that contains the wrong one comes before one that only looks like it,
     and the part after an owner's slash counts as well as the whole.
     """
+    import difflib
+
     wanted = name.lower()
     candidates: dict[str, str] = {}
     for item in known:

@@ -81,6 +81,7 @@ class TestCommandLine(unittest.TestCase):
         run = json.loads((output / "latest" / "run.json").read_text())
         support.validate("run", run)
         self.assertEqual([row["status"] for row in run["checks"]], ["passed", "passed"])
+        self.assertIn("skipped 'no chosen model and device has the method openvino'", done.stdout)
         model = json.loads((output / "latest" / run["checks"][0]["file"]).read_text())
         support.validate("model", model)
 

@@ -6,12 +6,17 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hf_tests import hardware, outcome
 from hf_tests import registry as registries
-from hf_tests.nightly import weights
 from hf_tests.nightly.usage import UsageError, unknown
 from hf_tests.registry import Family, Model, Registry, RegistryError
+
+if TYPE_CHECKING:
+    from hf_tests.hardware import Hardware
+
+# What only a run asks about (hardware, weights) is imported where it is used: a listing is to
+# answer at once.
 
 TESTS = Path(registries.__file__).resolve().parent
 """Folder of the families' modules."""
@@ -66,6 +71,8 @@ def models(
 
 def check_devices(names: Sequence[str]) -> None:
     """Raise UsageError for a name that no device can have, wherever one looks."""
+    from hf_tests import hardware
+
     for name in names:
         if not hardware.is_device(name):
             raise unknown(
@@ -76,9 +83,7 @@ def check_devices(names: Sequence[str]) -> None:
             )
 
 
-def devices(
-    machine: hardware.Hardware, names: Sequence[str] = (), every: bool = False
-) -> tuple[str, ...]:
+def devices(machine: Hardware, names: Sequence[str] = (), every: bool = False) -> tuple[str, ...]:
     """The named devices, or one of each kind that the machine has, or every single one.
 
     OpenVINO is among them even where it is not installed, so that its absence is reported. A named
@@ -96,6 +101,8 @@ def devices(
 
 def check_methods(names: Sequence[str]) -> tuple[str, ...]:
     """The names as methods. Raises UsageError for one that is none."""
+    from hf_tests import outcome
+
     for name in names:
         if name not in outcome.METHODS:
             raise unknown(
@@ -106,6 +113,8 @@ def check_methods(names: Sequence[str]) -> tuple[str, ...]:
 
 def methods(device: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """The wanted methods that a device has: OpenVINO's devices have one, all others the rest."""
+    from hf_tests import outcome
+
     fitting = [m for m in outcome.METHODS if (m == "openvino") == device.startswith("openvino")]
     return tuple(method for method in fitting if not wanted or method in wanted)
 
@@ -119,6 +128,8 @@ def _family(registry: Registry, name: str) -> Family:
 
 
 def _model(registry: Registry, name: str, choice: str) -> Model:
+    from hf_tests.nightly import weights
+
     for model in registry.models:
         if model.id == name:
             return model
