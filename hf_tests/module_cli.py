@@ -77,7 +77,7 @@ def _parser(case: type[FamilyTestCase]) -> argparse.ArgumentParser:
 def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
     environment.adopt(downloads=options.weights == "hub")
     registry = select.registry(options.registry)
-    family = registry.family(case.family)
+    family = select.family(registry, case.family)
     if options.list_models:
         for model in family.models:
             print(f"{model.id:42} {model.class_name}")
@@ -102,11 +102,11 @@ def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
     collector = Collector()
     case.jobs, case.recorder = chosen.jobs, collector
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(case)
-    unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    verdict = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     if folder is not None:
         _save(folder, chosen.jobs, collector.results, machine, started, options)
         print(f"{folder.path}/run.json")
-    if any(result.is_bad for result in collector.results):
+    if not verdict.wasSuccessful():
         return run.BAD
     tested = any(result.status in run.TESTED for result in collector.results)
     return run.OK if tested else run.NOTHING_TESTED

@@ -85,6 +85,24 @@ class TestCommandLine(unittest.TestCase):
         model = json.loads((output / "latest" / run["checks"][0]["file"]).read_text())
         support.validate("model", model)
 
+    def test_registry_without_the_family(self) -> None:
+        data = json.loads((support.ROOT / "registry.json").read_text())
+        del data["families"]["gpt"]
+        path = support.temporary_folder(self) / "registry.json"
+        path.write_text(json.dumps(data))
+        done = support.run("hf_tests/test_gpt.py", "--list-models", "--registry", str(path))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("unknown family 'gpt'", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_failure_is_the_exit_status(self) -> None:
+        own = support.temporary_folder(self)
+        (own / "config.json").write_text(
+            '{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}'
+        )
+        done = support.run("hf_tests/test_gpt.py", "--model", str(own), "--cpu-only")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+
     def test_bad_input(self) -> None:
         for arguments, says in (
             (("--model", "gpt"), "unknown model 'gpt'; did you mean gpt2"),

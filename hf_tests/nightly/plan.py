@@ -109,7 +109,7 @@ def shuffled(plan: Plan, seed: int) -> Plan:
 def class_problems(models: Sequence[Model]) -> tuple[str, ...]:
     """A sentence for each model whose class this transformers does not have.
 
-    None where transformers is not installed: then every check says that instead.
+    Empty where transformers is not installed: then every check says that instead.
     """
     problems = []
     for model in models:
@@ -147,7 +147,7 @@ def jobs_from_environment(
     found = (
         select.models(registry, names=names, choice=choice)
         if names
-        else registry.family(family).models
+        else select.family(registry, family).models
     )
     models = [model for model in found if model.family == family]
     devices = select.devices(hardware.detect(), _split(environment.get("HF_TESTS_DEVICES")))

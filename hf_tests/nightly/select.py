@@ -45,6 +45,15 @@ def registry(path: str | None = None) -> Registry:
     return found
 
 
+def family(registry: Registry, name: str) -> Family:
+    """The family of that name. Raises UsageError where the registry has none."""
+    try:
+        return registry.family(name)
+    except KeyError:
+        known = [family.name for family in registry.families]
+        raise unknown("family", name, known, f"Families: {', '.join(known)}.") from None
+
+
 def models(
     registry: Registry,
     families: Sequence[str] = (),
@@ -61,7 +70,7 @@ def models(
         return registry.models
     chosen: dict[str, Model] = {}
     for name in families:
-        for model in _family(registry, name).models:
+        for model in family(registry, name).models:
             chosen[model.id] = model
     for name in names:
         model = _model(registry, name, choice)
@@ -117,14 +126,6 @@ def methods(device: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
 
     fitting = [m for m in outcome.METHODS if (m == "openvino") == device.startswith("openvino")]
     return tuple(method for method in fitting if not wanted or method in wanted)
-
-
-def _family(registry: Registry, name: str) -> Family:
-    try:
-        return registry.family(name)
-    except KeyError:
-        known = [family.name for family in registry.families]
-        raise unknown("family", name, known, f"Families: {', '.join(known)}.") from None
 
 
 def _model(registry: Registry, name: str, choice: str) -> Model:

@@ -55,7 +55,6 @@ def scores(values: Sequence[float], name: str, sum_to: float | None = None) -> N
     for value in values:
         require(0.0 <= value <= 1.0, f"{name}: score {value} outside [0, 1]")
     total = sum(values)
-    require(total <= len(values), f"{name}: scores sum to {total}")
     if sum_to is not None:
         require(
             abs(total - sum_to) <= ROUNDING, f"{name}: scores sum to {total}, expected {sum_to}"
