@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hf_tests.hardware import Hardware
     from hf_tests.nightly.plan import Plan
     from hf_tests.nightly.resume import TakenUp
+    from hf_tests.nightly.run import Conduct
     from hf_tests.nightly.store import RunFolder
     from hf_tests.registry import Model, Registry
 
@@ -121,9 +122,15 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--isolation",
         choices=("auto", "fork", "spawn", "none"),
-        default="auto",
         help="how each job gets a process of its own: fork of one that has imported, a spawned "
         "interpreter, none (to debug); auto: fork where it is sound (default: auto)",
+    )
+    how.add_argument(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="jobs at a time, each with cores of its own, a GPU at most one; beside others a model "
+        "is timed as slower than alone (default: 1)",
     )
     how.add_argument(
         "--shuffle",
@@ -133,7 +140,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SEED",
         help="run the jobs in a random order",
     )
-    how.add_argument("--fail-fast", action="store_true", help="run nothing after a failure")
+    how.add_argument(
+        "--fail-fast", action="store_true", default=None, help="run nothing after a failure"
+    )
+    how.add_argument(
+        "--rerun-failed",
+        action="store_true",
+        default=None,
+        help="run what failed once more at the end, and report both outcomes; it stays a failure",
+    )
     how.add_argument(
         "--resume",
         nargs="?",
@@ -164,6 +179,12 @@ def _positive(text: str) -> float:
     if not 0 < value < 1e7:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+    return int(text)
 
 
 def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -230,6 +251,7 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
     from hf_tests.nightly import plan, select
     from hf_tests.nightly.store import RunFolder
 
+    _conduct(options)  # what cannot be is said before looking around
     wanted = select.check_methods(options.method)
     names = ["cpu"] if options.cpu_only else options.device
     select.check_devices(names)  # before looking around, which takes a second
@@ -269,9 +291,29 @@ def _resume(options: argparse.Namespace) -> int:
     folder = resume.find(Path(options.results_dir), options.resume or None)
     folder.lock()
     taken_up = resume.take_up(folder)
+    # What the run was told about how to run its jobs holds for the rest of it too.
+    for name in ("isolation", "jobs", "fail_fast", "rerun_failed"):
+        if getattr(options, name) is None:
+            setattr(options, name, taken_up.options.get(name))
+    _conduct(options)
     done = f"{len(taken_up.done)} of {len(taken_up.plan.jobs)} jobs are done"
     print(f"resuming {folder.run_id}: {done}\n{taken_up.plan.headline}", flush=True)
     return _execute(taken_up.plan, folder, options, taken_up)
+
+
+def _conduct(options: argparse.Namespace) -> Conduct:
+    """How the jobs are to be run. Raises UsageError where that cannot be."""
+    from hf_tests import hardware
+    from hf_tests.nightly.run import Conduct
+    from hf_tests.nightly.usage import UsageError
+
+    count, cores = options.jobs or 1, hardware.available_cores()
+    if count > 1 and options.isolation == "none":
+        raise UsageError("--jobs needs processes, and --isolation none has none.")
+    if count > cores:
+        raise UsageError(f"--jobs {count} needs a core for each, and there are {cores} here.")
+    in_turn = count == 1 or options.shuffle is not None
+    return Conduct(count, not in_turn, bool(options.fail_fast), bool(options.rerun_failed))
 
 
 def _execute(
@@ -296,7 +338,7 @@ def _execute(
         level = progress.QUIET if options.quiet else progress.VERBOSE
     left = len(chosen.jobs) - (len(taken_up.done) if taken_up else 0)
     watcher = progress.watcher(left, level)
-    launcher = launcher_of(options.isolation, chosen.jobs)
+    launcher = launcher_of(options.isolation or "auto", chosen.jobs)
     try:
         finished = run.execute(
             chosen,
@@ -306,7 +348,7 @@ def _execute(
             taken_up.options if taken_up else described,
             watcher,
             taken_up,
-            options.fail_fast,
+            _conduct(options),
         )
     except Unfit as reason:
         raise UsageError(f"--isolation {options.isolation} is not to be had: {reason}") from None

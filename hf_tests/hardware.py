@@ -98,6 +98,50 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def core_groups(count: int) -> tuple[tuple[int, ...], ...]:
+    """The cores that this process may use, in ``count`` groups of equal size.
+
+    Cores that share a socket or, as hyper-threads, a physical core are kept together. Cores that
+    are left over belong to no group.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0), key=_place)
+    else:
+        cores = list(range(os.cpu_count() or 1))
+    size = len(cores) // count
+    return tuple(tuple(sorted(cores[i * size : (i + 1) * size])) for i in range(count))
+
+
+def _place(core: int) -> tuple[int, int, int]:
+    """Socket, physical core and number of a core; zeros where the system does not tell."""
+    folder = Path(f"/sys/devices/system/cpu/cpu{core}/topology")
+    place = []
+    for name in ("physical_package_id", "core_id"):
+        try:
+            place.append(int((folder / name).read_text()))
+        except (OSError, ValueError):
+            place.append(0)
+    return place[0], place[1], core
+
+
+def gpu_memory_used_mb(device: str) -> float | None:
+    """Memory in MiB that all processes together use on ``cuda`` or ``cuda:N``, as its driver says.
+
+    None where there is no such device or no driver that could be asked.
+    """
+    import shutil
+
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return None
+    index = device.partition(":")[2] or "0"
+    query = [f"--id={index}", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    try:
+        return float(_output([command, *query]) or "")
+    except ValueError:
+        return None
+
+
 def processor_name() -> str:
     """The processor's marketing name, or the architecture where the system does not tell it."""
     try:

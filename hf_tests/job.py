@@ -23,7 +23,10 @@ class Job:
     the process has to build (tiny) or fetch (hub) it first. ``trials`` are the timed runs of each
     check and ``timeout_s`` the time that all its checks have together. ``isolation`` is the method
     by which its process was started; the launcher sets it. ``memory_limit_mb`` is what the process
-    may take beyond what it starts with; None is no limit.
+    may take beyond what it starts with; None is no limit. ``needs_mb`` is the memory that it will
+    take, as estimated from its checkpoint's size. ``cores`` are the processor's cores that it has
+    for itself, with as many threads; empty for all of them. ``attempt`` is 2 where it is run again
+    because it failed.
     """
 
     model: Model
@@ -38,12 +41,16 @@ class Job:
     seed: int = 0
     isolation: str = "none"
     memory_limit_mb: float | None = None
+    needs_mb: float = 0.0
+    cores: tuple[int, ...] = ()
+    attempt: int = 1
 
     @property
     def name(self) -> str:
         """A file name of this job, unique in its run: ``bert.bert-base-uncased.cpu``."""
         parts = (self.model.family, self.model.id, self.device)
-        return ".".join(filenames.escape(part) for part in parts)
+        name = ".".join(filenames.escape(part) for part in parts)
+        return name if self.attempt == 1 else f"{name}.{self.attempt}"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -73,6 +80,7 @@ class Job:
             raise ValueError(f"job of version {version}, expected {VERSION}")
         data["model"] = Model.from_json(data["model"])
         data["methods"] = tuple(data["methods"])
+        data["cores"] = tuple(data.get("cores", ()))
         return cls(**data)
 
 

@@ -101,8 +101,23 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """How a check ended that was run once more, in a fresh process, because it had failed."""
+
+    status: str
+    error_type: str = "none"
+    error: str | None = None
+    traceback: str | None = None
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
 class CheckResult:
-    """One method on one model on one device: how it ended and what it measured."""
+    """One method on one model on one device: how it ended and what it measured.
+
+    ``jobs_beside`` is the largest number of other jobs that ran while its own did. With a
+    ``rerun`` the status stays that of the first time.
+    """
 
     family: str
     model: str
@@ -124,6 +139,8 @@ class CheckResult:
     measurement: Measurement = dataclasses.field(default_factory=Measurement)
     predictions: tuple[Any, ...] = ()
     examples: tuple[Example, ...] = ()
+    jobs_beside: int = 0
+    rerun: Rerun | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -143,6 +160,11 @@ class CheckResult:
         """Whether this result makes the run fail."""
         return self.status in BAD_STATUSES
 
+    @property
+    def is_flaky(self) -> bool:
+        """Whether it failed and, run once more, ended in another status."""
+        return self.rerun is not None and self.rerun.status != self.status
+
     def to_json(self) -> dict[str, Any]:
         """The JSON form; `from_json` is its inverse."""
         return dataclasses.asdict(self)
@@ -158,7 +180,9 @@ class CheckResult:
         measurement["trial_times"] = tuple(measurement["trial_times"])
         examples = tuple(Example(**example) for example in values.pop("examples"))
         predictions = tuple(values.pop("predictions"))
+        rerun = values.pop("rerun", None)
         return cls(
+            rerun=None if rerun is None else Rerun(**rerun),
             measurement=Measurement(**measurement),
             predictions=predictions,
             examples=examples,

@@ -284,6 +284,8 @@ class TestAuto(unittest.TestCase):
             "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
             "ended before it was ready": "os._exit(1)",
             "dies when it is asked to fork": "server._serve = lambda *request: os._exit(1)",
+            "dies when it is asked for a copy": "server._reply = lambda channel, event, **_: "
+            "channel.send(b'{\"event\": \"ready\"}') if event == 'ready' else os._exit(1)",
         }
         for words, fault in faults.items():
             with self.subTest(fault=fault):

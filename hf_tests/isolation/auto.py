@@ -27,6 +27,7 @@ class AutoLauncher:
     def __init__(self, fork: ForkLauncher, spawn: SpawnLauncher) -> None:
         self._fork = fork
         self._spawn = spawn
+        self.startup_s = fork.startup_s
         self.notes: tuple[str, ...] = ()
         self._may_fork = sys.platform == "linux"
         if not self._may_fork:
@@ -39,9 +40,9 @@ class AutoLauncher:
             try:
                 return self._fork.run(job, stream, log, tick)
             except Unfit as reason:
+                # Jobs that were forked before may still run beside this one; let them.
                 self._may_fork = False
-                self._fork.close()
-                self.notes = (*self.notes, f"spawn, since the fork server is unfit: {reason}")
+                self.notes = (f"spawn, since the fork server is unfit: {reason}",)
         return self._spawn.run(job, stream, log, tick)
 
     def close(self) -> None:

@@ -23,7 +23,8 @@ class Ending:
 
     ``launched`` is the monotonic clock when it was started, ``wall_s`` the seconds that it lived,
     ``launcher`` the method that started it. ``exit_status`` is negative for a signal, and None
-    where nobody could ask for it.
+    where nobody could ask for it. ``beside`` is the largest number of other jobs that ran while
+    it did, and ``note`` a sentence about what it left behind; the scheduler sets both.
     """
 
     reason: str
@@ -31,6 +32,8 @@ class Ending:
     launched: float
     wall_s: float
     launcher: str
+    beside: int = 0
+    note: str | None = None
 
     def describe(self) -> str:
         """The ending as half a sentence: "was killed by SIGSEGV"."""
@@ -50,11 +53,14 @@ class Ending:
 class Launcher(Protocol):
     """Runs one job in a process of its own and waits for its end.
 
-    ``notes`` are sentences about what it could not do as it is meant to.
+    ``notes`` are sentences about what it could not do as it is meant to; ``startup_s`` has the
+    seconds that processes of its own took to get ready, by kind of device, which no job's time
+    includes. Where several jobs are to run beside each other, `run` is called by several threads.
     """
 
     name: str
     notes: tuple[str, ...]
+    startup_s: dict[str, float]
 
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """Run the job; its events go to ``stream``, its output to ``log``.

@@ -50,6 +50,8 @@ def of_job(job: Job, temporary: Path, parent: Mapping[str, str] = os.environ) ->
     environment["TMPDIR"] = environment["TEMP"] = environment["TMP"] = str(temporary)
     paths = [str(ROOT), *filter(None, [parent.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
+    if job.cores:
+        environment["OMP_NUM_THREADS"] = str(len(job.cores))
     if not downloads(job):
         environment["HF_HUB_OFFLINE"] = "1"
     return environment

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
-import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +24,10 @@ from hf_tests.job import Job
 
 START_TIMEOUT_S = 180.0  # importing everything from a cold disk
 FORK_TIMEOUT_S = 60.0  # milliseconds, but for a machine that stalls
+MESSAGE_BYTES = 1 << 20
 COMMAND = (sys.executable, "-m", "hf_tests.probe.server")
+
+Key = tuple[str, bool]
 
 
 class Unfit(Exception):
@@ -30,23 +35,29 @@ class Unfit(Exception):
 
 
 class ServerDied(Exception):
-    """The server's end of the pipe was closed."""
+    """The other end of the channel was closed."""
 
 
 class ForkLauncher:
-    """Keeps one server for each kind of device and forks every job from its own.
+    """Keeps one server for each kind of device, and forks every job from a copy of it.
 
-    What ``jobs`` will need is imported by the servers beforehand.
+    What ``jobs`` will need is imported by the servers beforehand. `run` may be called by several
+    threads; each call has a copy for itself.
     """
 
     name = "fork"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, jobs: Sequence[Job] = (), command: Sequence[str] = COMMAND) -> None:
+        self.notes: tuple[str, ...] = ()
+        self.startup_s: dict[str, float] = {}
         self._classes = sorted({job.model.class_name for job in jobs})
         self._families = sorted({job.model.family for job in jobs})
         self._command = tuple(command)
-        self._servers: dict[tuple[str, bool], Server] = {}
+        self._locks: dict[Key, threading.Lock] = collections.defaultdict(threading.Lock)
+        self._servers: dict[Key, Server] = {}
+        self._unfit: dict[Key, str] = {}
+        self._idle: dict[Key, list[Copy]] = collections.defaultdict(list)
+        self._busy: set[Copy] = set()
 
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """See `isolation.base.Launcher.run`. Raises Unfit where no sound server can be had."""
@@ -59,130 +70,193 @@ class ForkLauncher:
                 "temporary": str(temporary),
                 "environment": environment.of_job(job, temporary),
             }
-            launched, server, child = self._start(job, request)
-            reason, status = _watch(server, child, Watch(job, launched, tick))
-            if server.dead:
+            launched, copy, child = self._start(job, request)
+            self._busy.add(copy)
+            reason, status = _watch(copy, child, Watch(job, launched, tick))
+            self._busy.discard(copy)
+            if copy.dead:
                 # Nobody has ended what the job may have left in sessions of its own.
                 process.end_escaped(temporary)
-                self._forget(job)
+                copy.close()
+            else:
+                self._idle[_key(job)].append(copy)
         wall = time.monotonic() - launched
         if reason == EXITED and status is not None and status < 0:
             reason = SIGNALLED
         return Ending(reason, status, launched, wall, self.name)
 
     def close(self) -> None:
-        """End all servers."""
+        """End the jobs that still run, the copies that run them, and all servers."""
+        for copy in [*self._busy, *(copy for copies in self._idle.values() for copy in copies)]:
+            copy.close()
         for server in self._servers.values():
             server.close()
+        self._busy.clear()
+        self._idle.clear()
         self._servers.clear()
 
-    def _start(self, job: Job, request: dict[str, Any]) -> tuple[float, Server, int]:
-        """Have the job forked; when, by which server, and its process id. Raises Unfit."""
+    def _start(self, job: Job, request: dict[str, Any]) -> tuple[float, Copy, int]:
+        """Have the job forked; when, by which copy, and its process id. Raises Unfit."""
         for _ in range(2):
+            copy = self._copy(job)
             launched = time.monotonic()
-            server = self._server(job)
             try:
-                return launched, server, server.fork(request)
+                answer = copy.ask(request, launched + FORK_TIMEOUT_S)
+                return launched, copy, int(answer["pid"])
             except ServerDied:
                 # It died between jobs; nothing of this one has run yet.
-                self._forget(job)
+                copy.close()
         raise Unfit("the server dies when it is asked to fork")
 
-    def _server(self, job: Job) -> Server:
+    def _copy(self, job: Job) -> Copy:
+        """An idle copy of the job's server, or a new one. Raises Unfit."""
         key = _key(job)
-        if key not in self._servers:
-            request = {
-                "device": job.device,
-                "classes": self._classes,
-                "families": self._families,
-            }
-            self._servers[key] = Server(job, request, self._command)
-        return self._servers[key]
+        with self._locks[key]:
+            if self._idle[key]:
+                return self._idle[key].pop()
+            if key in self._unfit:
+                raise Unfit(self._unfit[key])
+            try:
+                for _ in range(2):
+                    if key not in self._servers:
+                        self._servers[key] = self._server(job)
+                    try:
+                        return self._servers[key].copy()
+                    except ServerDied:
+                        self._servers.pop(key).close()
+                raise Unfit("the server dies when it is asked for a copy")
+            except Unfit as reason:
+                self._unfit[key] = str(reason)  # others that wait here need not find out again
+                raise
 
-    def _forget(self, job: Job) -> None:
-        server = self._servers.pop(_key(job), None)
-        if server is not None:
-            server.close()
+    def _server(self, job: Job) -> Server:
+        start = time.monotonic()
+        request = {"device": job.device, "classes": self._classes, "families": self._families}
+        server = Server(job, request, self._command)
+        kind = job.device.partition(":")[0]
+        self.startup_s[kind] = self.startup_s.get(kind, 0.0) + time.monotonic() - start
+        return server
 
 
-def _key(job: Job) -> tuple[str, bool]:
+def _key(job: Job) -> Key:
     """What a server's imports and environment depend on."""
     return job.device.partition(":")[0], environment.downloads(job)
 
 
-class Server:
-    """The parent's end of one server process."""
+class Channel:
+    """The runner's end of a socket to a server or to a copy of one."""
 
-    def __init__(self, job: Job, request: dict[str, Any], command: Sequence[str]) -> None:
-        receiving, replies = os.pipe()
-        self._receiving = receiving
-        self._buffer = b""
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
         self.dead = False
-        self._process = subprocess.Popen(
-            [*command, str(replies)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment.of_job(job, Path(tempfile.gettempdir())),
-            pass_fds=(replies,),
-            start_new_session=True,
-        )
-        os.close(replies)
+
+    def ask(
+        self, request: dict[str, Any], until: float, descriptors: Sequence[int] = ()
+    ) -> dict[str, Any]:
+        """Send a request, with descriptors for the other process, and wait for the reply.
+
+        Raises ServerDied, also where no reply comes by that time.
+        """
         try:
-            self._send(request)
-            answer = self.receive(time.monotonic() + START_TIMEOUT_S)
-        except ServerDied:
-            answer = {"reason": "the server ended before it was ready"}
-        if answer is None or answer.get("event") != "ready":
-            self.close()
-            reason = "the server did not get ready" if answer is None else str(answer["reason"])
-            raise Unfit(reason)
-
-    def fork(self, request: dict[str, Any]) -> int:
-        """Have a job's process forked; returns its id. Raises ServerDied."""
-        self._send(request)
-        answer = self.receive(time.monotonic() + FORK_TIMEOUT_S)
-        if answer is None or answer.get("event") != "started":
-            raise ServerDied
-        return int(answer["pid"])
-
-    def receive(self, until: float) -> dict[str, Any] | None:
-        """The next reply; None when none has come by that time. Raises ServerDied."""
-        while b"\n" not in self._buffer:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([self._receiving], [], [], left)[0]:
-                return None
-            part = os.read(self._receiving, 65536)
-            if not part:
-                self.dead = True
-                raise ServerDied
-            self._buffer += part
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
-    def close(self) -> None:
-        """End the server and wait for its end."""
-        self.dead = True
-        process.signal_group(self._process.pid, process.SIGKILL)
-        self._process.wait()
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        with contextlib.suppress(OSError):
-            os.close(self._receiving)
-
-    def _send(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write((json.dumps(request) + "\n").encode())
-            self._process.stdin.flush()
+            socket.send_fds(self._socket, [json.dumps(request).encode()], list(descriptors))
         except OSError as error:
             self.dead = True
             raise ServerDied from error
+        answer = self.receive(until)
+        if answer is None:
+            self.dead = True
+            raise ServerDied
+        return answer
+
+    def receive(self, until: float) -> dict[str, Any] | None:
+        """The next reply; None when none has come by that time. Raises ServerDied."""
+        left = max(0.0, until - time.monotonic())
+        try:
+            if not select.select([self._socket], [], [], left)[0]:
+                return None
+            message = self._socket.recv(MESSAGE_BYTES)
+        except OSError as error:  # reset by the other end, or shut down by `close` meanwhile
+            self.dead = True
+            raise ServerDied from error
+        if not message:
+            self.dead = True
+            raise ServerDied
+        reply: dict[str, Any] = json.loads(message)
+        return reply
+
+    def close(self) -> None:
+        """Close the channel, at which the other process leaves."""
+        self.dead = True
+        with contextlib.suppress(OSError):
+            # Closing alone has no effect while another thread waits for the socket.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
 
 
-def _watch(server: Server, child: int, watch: Watch) -> tuple[str, int | None]:
+class Copy(Channel):
+    """A copy of a server, for one job at a time."""
+
+    def __init__(self, end: socket.socket, pid: int) -> None:
+        super().__init__(end)
+        self._pid = pid
+
+    def close(self) -> None:
+        """Close the channel and wait until the copy has ended its job and left."""
+        with process.end_notice(self._pid) as notice:
+            super().close()
+            if notice is not None:
+                select.select([notice], [], [], process.GRACE_S)
+
+
+class Server:
+    """A server process and the runner's end of its channel."""
+
+    def __init__(self, job: Job, request: dict[str, Any], command: Sequence[str]) -> None:
+        """Start it and wait until it is ready. Raises Unfit."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel = Channel(ours)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment.of_job(job, Path(tempfile.gettempdir())),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        try:
+            answer = self._channel.ask(request, time.monotonic() + START_TIMEOUT_S)
+        except ServerDied:
+            answer = {"event": "died", "reason": "the server ended before it was ready"}
+        except BaseException:
+            self.close()
+            raise
+        if answer["event"] != "ready":
+            self.close()
+            raise Unfit(str(answer["reason"]))
+
+    def copy(self) -> Copy:
+        """A copy of the server, for one job at a time. Raises ServerDied."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                answer = self._channel.ask(
+                    {"request": "copy"}, time.monotonic() + FORK_TIMEOUT_S, [theirs.fileno()]
+                )
+            except ServerDied:
+                ours.close()
+                raise
+        return Copy(ours, int(answer["pid"]))
+
+    def close(self) -> None:
+        """End the server and its copies, and wait for its end."""
+        process.signal_group(self._process.pid, process.SIGKILL)
+        self._process.wait()
+        self._channel.close()
+
+
+def _watch(copy: Copy, child: int, watch: Watch) -> tuple[str, int | None]:
     """Wait for the child's end, and bring it about when it is time; why, and the exit status.
 
     The status is None where the server died first: nobody else may ask for it.
@@ -194,9 +268,9 @@ def _watch(server: Server, child: int, watch: Watch) -> tuple[str, int | None]:
             while answer is None:
                 reason = watch.reason(child)
                 if reason is not None:
-                    answer = _end(server, child)
+                    answer = _end(copy, child)
                 else:
-                    answer = server.receive(min(watch.deadline, time.monotonic() + process.TICK_S))
+                    answer = copy.receive(min(watch.deadline, time.monotonic() + process.TICK_S))
             status = int(answer["status"])
         except ServerDied:
             # The child lives on without its server, and is only to be waited for.
@@ -207,13 +281,13 @@ def _watch(server: Server, child: int, watch: Watch) -> tuple[str, int | None]:
     return reason or EXITED, status
 
 
-def _end(server: Server, child: int) -> dict[str, Any]:
+def _end(copy: Copy, child: int) -> dict[str, Any]:
     """End a child politely and then not; returns the server's word of its end."""
     process.signal_group(child, signal.SIGTERM)
-    answer = server.receive(time.monotonic() + process.GRACE_S)
+    answer = copy.receive(time.monotonic() + process.GRACE_S)
     while answer is None:
         process.signal_group(child, process.SIGKILL)
-        answer = server.receive(time.monotonic() + process.GRACE_S)
+        answer = copy.receive(time.monotonic() + process.GRACE_S)
     return answer
 
 

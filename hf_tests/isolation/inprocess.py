@@ -19,6 +19,9 @@ class InProcessLauncher:
     name = "none"
     notes: tuple[str, ...] = ()
 
+    def __init__(self) -> None:
+        self.startup_s: dict[str, float] = {}
+
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """See `isolation.base.Launcher.run`; ``tick`` is never called while the job runs."""
         del tick

@@ -29,6 +29,7 @@ class SpawnLauncher:
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         """``command`` is what a job is run with; it gets the stream's path and the job's JSON."""
         self._command = tuple(command)
+        self.startup_s: dict[str, float] = {}
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -51,10 +51,12 @@ def run_document(
     hardware: Mapping[str, Any],
     metadata: Mapping[str, Any],
     files: Mapping[str, str],
+    reruns: Sequence[JobOutcome] = (),
 ) -> dict[str, Any]:
     """The whole run: metadata, hardware, counts, a row for each check and each job.
 
-    ``files`` gives each model's file, relative to the run's folder.
+    ``files`` gives each model's file, relative to the run's folder; ``reruns`` are the outcomes of
+    jobs that were run once more.
     """
     results = [result for item in done for result in item.results]
     return {
@@ -80,25 +82,34 @@ def run_document(
                 "hint": result.hint,
                 "avg_time": _average(result),
                 "duration": result.duration,
+                "jobs_beside": result.jobs_beside,
+                "rerun_status": result.rerun.status if result.rerun else None,
+                "flaky": result.is_flaky,
                 "file": files[result.model],
             }
             for result in results
         ],
-        "jobs": [
-            {
-                "name": item.job.name,
-                "family": item.job.model.family,
-                "model": item.job.model.id,
-                "device": item.job.device,
-                "timeout": item.job.timeout_s,
-                "isolation": item.ending.launcher if item.ending else None,
-                "ending": item.ending.reason if item.ending else None,
-                "exit_status": item.ending.exit_status if item.ending else None,
-                "wall_time": item.ending.wall_s if item.ending else None,
-                "startup_time": item.startup_s,
-            }
-            for item in done
-        ],
+        "jobs": [_job(item) for item in (*done, *reruns)],
+    }
+
+
+def _job(item: JobOutcome) -> dict[str, Any]:
+    job, ending = item.job, item.ending
+    return {
+        "name": job.name,
+        "family": job.model.family,
+        "model": job.model.id,
+        "device": job.device,
+        "weights": job.weights,
+        "attempt": job.attempt,
+        "timeout": job.timeout_s,
+        "isolation": ending.launcher if ending else None,
+        "ending": ending.reason if ending else None,
+        "exit_status": ending.exit_status if ending else None,
+        "wall_time": ending.wall_s if ending else None,
+        "startup_time": item.startup_s,
+        "jobs_beside": ending.beside if ending else None,
+        "note": ending.note if ending else None,
     }
 
 
@@ -147,6 +158,9 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "status": result.status,
         "reason": result.reason,
         "isolation": result.isolation,
+        "jobs_beside": result.jobs_beside,
+        "flaky": result.is_flaky,
+        "rerun": dataclasses.asdict(result.rerun) if result.rerun else None,
         "stage": result.stage,
         "duration": result.duration,
         "tokenizer_load_time": result.measurement.tokenizer_load_time,

@@ -20,8 +20,8 @@ from hf_tests.registry import Model
 TINY_TIMEOUT_S = 600.0
 TIMEOUT_S_PER_GIB = 240.0  # loading, converting and running real weights on a slow machine
 DOWNLOAD_S_PER_GIB = 600.0
-RESERVE_MB = 512.0  # of memory that no job may take
-RESERVE_SHARE = 0.05
+BASE_MB = 500.0  # of a job on the smallest checkpoint, beside what its fork server has imported
+MEMORY_PER_WEIGHTS = 4.0  # the most that a job holds at a time, in multiples of its weight files
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
     """How jobs are to be run, whatever models and devices are chosen.
 
     ``timeout_s`` None means what the registry says, or by the size of the weights;
-    ``memory_limit_mb`` None what is free less a reserve.
+    ``memory_limit_mb`` None what the scheduler can give.
     """
 
     weights: str = "auto"
@@ -69,7 +69,6 @@ def default_cache_dir(environment: Mapping[str, str] = os.environ) -> str:
 def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> Plan:
     """Plan every chosen model on every chosen device. Raises UsageError when that is nothing."""
     sources = [(model, weights.source_of(model, options.weights)) for model in models]
-    limit = options.memory_limit_mb or _free_less_reserve_mb()
     jobs = []
     for model, source in sources:
         for device in devices:
@@ -84,7 +83,8 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         checkpoint=source.folder,
                         cache_dir=options.cache_dir or default_cache_dir(),
                         timeout_s=options.timeout_s or model.timeout_s or _timeout_s(source),
-                        memory_limit_mb=limit,
+                        memory_limit_mb=options.memory_limit_mb,
+                        needs_mb=_needs_mb(source),
                         trials=options.trials,
                     )
                 )
@@ -160,12 +160,8 @@ def _split(text: str | None) -> list[str]:
     return (text or "").replace(",", " ").split()
 
 
-def _free_less_reserve_mb() -> float | None:
-    """What a job may take so that the machine does not swap; None where nobody can tell."""
-    free, total = hardware.free_memory_mb(), hardware.total_memory_mb()
-    if free is None or total is None:
-        return None
-    return max(free - max(RESERVE_MB, RESERVE_SHARE * total), 0.5 * free)
+def _needs_mb(source: weights.Source) -> float:
+    return BASE_MB + MEMORY_PER_WEIGHTS * (source.size_mb or 0.0)
 
 
 def _timeout_s(source: weights.Source) -> float:

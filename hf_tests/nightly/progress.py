@@ -26,26 +26,26 @@ class Lines:
         self._level = level
         self._file = file or sys.stdout
         self._done = 0
-        self._started = time.monotonic()
+        self._started: dict[str, float] = {}
 
     def begin(self, job: Job) -> None:
         """A job is about to start."""
-        del job
-        self._started = time.monotonic()
+        self._started[job.name] = time.monotonic()
 
     def tick(self) -> None:
         """About a second has passed; lines do not move."""
 
     def end(self, done: JobOutcome) -> None:
         """Print the job's line."""
-        self._done += 1
+        self._done += done.job.attempt == 1
         bad = [result for result in done.results if result.is_bad]
         if self._level > QUIET or bad:
             digits = len(str(self._total))
-            seconds = time.monotonic() - self._started
             job = done.job
+            seconds = time.monotonic() - self._started.pop(job.name)
+            place = f"{self._done:{digits}}/{self._total}"
             self.write(
-                f"[{self._done:{digits}}/{self._total}] "
+                f"[{place if job.attempt == 1 else 'again'.rjust(len(place))}] "
                 f"{job.model.family} {job.model.id} on {job.device}: "
                 f"{count_statuses(done.results)} ({seconds:.1f} s, {job.weights})"
             )
@@ -74,10 +74,12 @@ class Bar(Lines):
 
         self._bar: Any = tqdm(total=total, unit="job", dynamic_ncols=True, leave=False)
         self._statuses: Counter[str] = Counter()
+        self._running: dict[str, Job] = {}
 
     def begin(self, job: Job) -> None:
         super().begin(job)
-        self._bar.set_description_str(one_line(f"{job.model.id} on {job.device}", WIDTH // 2))
+        self._running[job.name] = job
+        self._describe()
 
     def tick(self) -> None:
         """Let the bar's clock go on."""
@@ -85,10 +87,22 @@ class Bar(Lines):
 
     def end(self, done: JobOutcome) -> None:
         super().end(done)
+        del self._running[done.job.name]
+        self._describe()
+        if done.job.attempt > 1:
+            return
         self._statuses.update(result.status for result in done.results)
         failed = sum(self._statuses[status] for status in outcome.BAD_STATUSES)
         self._bar.set_postfix_str(f"{failed} failed")
         self._bar.update()
+
+    def _describe(self) -> None:
+        """Name the running job, and how many there are beside it."""
+        if self._running:
+            job, *others = self._running.values()
+            more = f" and {len(others)} more" if others else ""
+            text = one_line(f"{job.model.id} on {job.device}", WIDTH // 2 - len(more))
+            self._bar.set_description_str(text + more)
 
     def write(self, text: str) -> None:
         self._bar.write(text)

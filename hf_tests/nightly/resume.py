@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class TakenUp:
 def take_up(folder: RunFolder) -> TakenUp:
     """Read what is done of a run, and clear away what was torn. Raises UsageError."""
     plan, saved = _load_plan(folder)
-    return TakenUp(plan, saved["started"], saved["options"], _done_before(folder, plan))
+    return TakenUp(plan, saved["started"], saved["options"], done_before(folder, plan.jobs))
 
 
 def save_plan(folder: RunFolder, plan: Plan, described: Mapping[str, Any]) -> None:
@@ -77,13 +77,13 @@ def find(results: Path, run_id: str | None) -> RunFolder:
     raise UsageError(f"{results} has no interrupted run.")
 
 
-def _done_before(folder: RunFolder, plan: Plan) -> dict[str, JobOutcome]:
-    """Outcomes of the jobs that came to their end, by name.
+def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]:
+    """Outcomes of those jobs that came to their end in the run's folder, by name.
 
     A job that did not is cleared: what still runs of it is killed, and its stream and log removed.
     """
     done = {}
-    for job in plan.jobs:
+    for job in jobs:
         path = folder.stream(job)
         events = list(stream.read(path))
         ending = _ending(events)

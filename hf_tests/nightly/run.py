@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +13,13 @@ from hf_tests import outcome
 from hf_tests.hardware import Hardware
 from hf_tests.isolation.base import Launcher
 from hf_tests.isolation.interruption import Interruption
-from hf_tests.nightly import merge, metadata, resume, schedule
+from hf_tests.job import Job
+from hf_tests.nightly import durations, merge, metadata, resources, resume
 from hf_tests.nightly.plan import Plan
 from hf_tests.nightly.resume import TakenUp
-from hf_tests.nightly.schedule import JobOutcome, Watcher
+from hf_tests.nightly.schedule import JobOutcome, Schedule, Watcher
 from hf_tests.nightly.store import RunFolder, write_json
-from hf_tests.outcome import CheckResult
+from hf_tests.outcome import CheckResult, Rerun
 
 OK = 0
 BAD = 1
@@ -57,6 +60,16 @@ class Finished:
         return OK
 
 
+@dataclass(frozen=True)
+class Conduct:
+    """How the jobs of a run are run: how many at a time, in which order, what after a failure."""
+
+    jobs_at_once: int = 1
+    longest_first: bool = False
+    fail_fast: bool = False
+    rerun_failed: bool = False
+
+
 def execute(
     plan: Plan,
     hardware: Hardware,
@@ -65,7 +78,7 @@ def execute(
     options: Mapping[str, Any],
     watcher: Watcher,
     taken_up: TakenUp | None = None,
-    fail_fast: bool = False,
+    conduct: Conduct = Conduct(),
 ) -> Finished:
     """Run a plan, or what is left of it, and write the run's files into its folder.
 
@@ -77,22 +90,31 @@ def execute(
     described = metadata.of_run(
         folder.run_id, taken_up.started if taken_up else metadata.now(), options, launcher.name
     )
-    machine = hardware.to_json()
+    described["jobs_at_once"] = conduct.jobs_at_once
     before = taken_up.done if taken_up is not None else {}
     if taken_up is None:
         resume.save_plan(folder, plan, described)
-    done: list[JobOutcome] = []
-    by_model: dict[str, list[JobOutcome]] = {}
+    report = _Report(folder, plan.jobs, hardware.to_json(), described)
     with Interruption() as interruption:
-        for item in schedule.run(
-            plan.jobs, launcher, folder, watcher, interruption, before, fail_fast
-        ):
-            done.append(item)
-            siblings = by_model.setdefault(item.job.model.id, [])
-            siblings.append(item)
-            write_model(folder, siblings, machine, described)
+        schedule = Schedule(
+            launcher,
+            folder,
+            watcher,
+            interruption,
+            resources.of_machine(conduct.jobs_at_once),
+            conduct.fail_fast,
+        )
+        jobs = plan.jobs
+        if conduct.longest_first:
+            jobs = durations.longest_first(jobs, durations.earlier(folder.results))
+        for item in schedule.run(jobs, before):
+            report.add(item)
+        if conduct.rerun_failed:
+            again = [job for item in report.outcomes if (job := _again(item)) is not None]
+            for item in schedule.rerun(again, resume.done_before(folder, again)):
+                report.add_rerun(item)
         wall = time.monotonic() - start
-        finished = Finished(folder, tuple(done), interruption.requested, wall, plan.problems)
+        finished = Finished(folder, report.outcomes, interruption.requested, wall, plan.problems)
         described |= {
             "finished": metadata.now(),
             "wall_time": finished.wall_s,
@@ -100,11 +122,74 @@ def execute(
             "exit_status": finished.exit_status,
             "resumed_jobs": len(before),
             "isolation_notes": list(launcher.notes),
+            "server_startup_time": dict(launcher.startup_s),
             "problems": list(plan.problems),
         }
-        write_run(folder, done, machine, described)
+        write_run(folder, report.outcomes, report.machine, described, report.reruns)
         folder.make_latest()
     return finished
+
+
+class _Report:
+    """The outcomes of a run so far, in the plan's order, and the models' files that tell them."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        jobs: Sequence[Job],
+        machine: Mapping[str, Any],
+        described: Mapping[str, Any],
+    ) -> None:
+        self.machine = machine
+        self.reruns: list[JobOutcome] = []
+        self._folder = folder
+        self._described = described
+        self._places = {job.name: place for place, job in enumerate(jobs)}
+        self._outcomes: dict[str, JobOutcome] = {}
+        self._by_model: dict[str, list[str]] = defaultdict(list)
+
+    @property
+    def outcomes(self) -> tuple[JobOutcome, ...]:
+        """All outcomes so far, in the plan's order."""
+        return self._ordered(self._outcomes)
+
+    def add(self, item: JobOutcome) -> None:
+        """Take in a job's outcome and write its model's file."""
+        name = item.job.name
+        self._outcomes[name] = item
+        siblings = self._by_model[item.job.model.id]
+        if name not in siblings:
+            siblings.append(name)
+        write_model(self._folder, self._ordered(siblings), self.machine, self._described)
+
+    def add_rerun(self, item: JobOutcome) -> None:
+        """Put the outcome of a second attempt beside that of the first."""
+        self.reruns.append(item)
+        first = self._outcomes[item.job.replace(attempt=1).name]
+        again = {result.method: result for result in item.results}
+        results = tuple(
+            dataclasses.replace(result, rerun=_rerun(again[result.method]))
+            if result.method in again
+            else result
+            for result in first.results
+        )
+        self.add(dataclasses.replace(first, results=results))
+
+    def _ordered(self, names: Iterable[str]) -> tuple[JobOutcome, ...]:
+        return tuple(self._outcomes[name] for name in sorted(names, key=self._places.__getitem__))
+
+
+def _again(item: JobOutcome) -> Job | None:
+    """The job of what failed in another one, to be run once more; None where nothing did.
+
+    What was not run or was ended because the run was interrupted has not failed.
+    """
+    bad = [r.method for r in item.results if r.is_bad and r.error_type != "interrupted"]
+    return item.job.replace(methods=tuple(bad), attempt=2) if bad else None
+
+
+def _rerun(result: CheckResult) -> Rerun:
+    return Rerun(result.status, result.error_type, result.error, result.traceback, result.duration)
 
 
 def write_model(
@@ -125,12 +210,14 @@ def write_run(
     outcomes: Sequence[JobOutcome],
     machine: Mapping[str, Any],
     described: Mapping[str, Any],
+    reruns: Sequence[JobOutcome] = (),
 ) -> None:
-    """Write run.json."""
+    """Write run.json; ``reruns`` are the outcomes of jobs that were run once more."""
     files = {
         item.job.model.id: folder.model_file(item.job.model.family, item.job.model.id)
         .relative_to(folder.path)
         .as_posix()
         for item in outcomes
     }
-    write_json(folder.path / "run.json", merge.run_document(outcomes, machine, described, files))
+    document = merge.run_document(outcomes, machine, described, files, reruns)
+    write_json(folder.path / "run.json", document)

@@ -1,15 +1,18 @@
-"""Run the jobs of a plan one after the other and complete what their processes left undone."""
+"""Run the jobs of a plan, as many at a time as there is room for, and complete what they lack."""
 
 from __future__ import annotations
 
 import dataclasses
+import queue
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hf_tests import outcome, stream
+from hf_tests.isolation import accelerator
 from hf_tests.isolation.base import (
     INTERRUPTED,
     OVER_MEMORY,
@@ -20,9 +23,12 @@ from hf_tests.isolation.base import (
 )
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job, result_for
+from hf_tests.nightly import store
+from hf_tests.nightly.resources import Claim, Resources
 from hf_tests.nightly.store import RunFolder
 from hf_tests.outcome import CheckResult
 
+TICK_S = 1.0
 LOG_TAIL_BYTES = 4000
 
 
@@ -53,42 +59,149 @@ class Watcher(Protocol):
         """A job has ended."""
 
 
-def run(
-    jobs: Sequence[Job],
-    launcher: Launcher,
-    folder: RunFolder,
-    watcher: Watcher,
-    interruption: Interruption,
-    done_before: Mapping[str, JobOutcome],
-    fail_fast: bool = False,
-) -> Iterator[JobOutcome]:
-    """Run the jobs in order and give each one's outcome as it ends.
+class Running:
+    """A job that runs, with what it has for itself; ``beside`` counts the others meanwhile."""
 
-    ``done_before`` has the outcomes, by job name, that an earlier part of the run came to. Once an
-    interruption is requested, the running job is ended, and it and all that remain are given as
-    interrupted. With ``fail_fast`` all that remain after a failure are given as skipped.
+    def __init__(self, job: Job, claim: Claim, beside: int) -> None:
+        self.job = job
+        self.claim = claim
+        self.beside = beside
+
+
+class Schedule:
+    """The jobs of a run that are left, those that run, and those that have ended.
+
+    With one job at a time everything happens in the thread that iterates over `run`; with more,
+    each job has a thread that waits for its process.
     """
 
-    def tick() -> bool:
-        watcher.tick()
-        return not interruption.requested
+    def __init__(
+        self,
+        launcher: Launcher,
+        folder: RunFolder,
+        watcher: Watcher,
+        interruption: Interruption,
+        resources: Resources,
+        fail_fast: bool = False,
+    ) -> None:
+        self._launcher = launcher
+        self._folder = folder
+        self._watcher = watcher
+        self._interruption = interruption
+        self._resources = resources
+        self._fail_fast = fail_fast
+        self._failed: str | None = None
+        self._running: dict[str, Running] = {}
+        self._ended: queue.SimpleQueue[tuple[Running, JobOutcome | BaseException]] = (
+            queue.SimpleQueue()
+        )
 
-    failed: str | None = None
-    for job in jobs:
-        path, log = folder.stream(job), folder.log(job)
-        if job.name in done_before:
-            done = done_before[job.name]
-        elif interruption.requested:
-            done = _not_run(job, outcome.ERROR, "the run was interrupted before it began")
-        elif failed is not None:
-            done = _not_run(job, outcome.SKIPPED, f"--fail-fast after {failed}")
+    def run(
+        self, jobs: Sequence[Job], done_before: Mapping[str, JobOutcome]
+    ) -> Iterator[JobOutcome]:
+        """Run the jobs, the first ones first where there is room, and give outcomes as they come.
+
+        ``done_before`` has the outcomes, by job name, that an earlier part of the run came to. Once
+        an interruption is requested, the running jobs are ended, and they and all that remain are
+        given as interrupted. With ``fail_fast`` all that remain after a failure are given as
+        skipped; those that run already come to their end.
+        """
+        for job in jobs:
+            if job.name in done_before:
+                yield self._noted(done_before[job.name])
+        pending = [job for job in jobs if job.name not in done_before]
+        while pending or self._running:
+            if self._interruption.requested or self._failed is not None:
+                for job in pending:
+                    yield self._left_out(job)
+                pending.clear()
+            for job in list(pending):
+                if len(self._running) == self._resources.slots:
+                    break
+                claim = self._resources.claim(job)
+                if claim is not None:
+                    pending.remove(job)
+                    self._start(job, claim)
+            if self._running:
+                done = self._next()
+                if done is not None:
+                    yield self._noted(done)
+
+    def rerun(
+        self, jobs: Sequence[Job], done_before: Mapping[str, JobOutcome]
+    ) -> Iterator[JobOutcome]:
+        """Run jobs once more, and give the outcomes of those that were; a failure stops nothing."""
+        self._fail_fast, self._failed = False, None
+        for done in self.run(jobs, done_before):
+            if done.ending is not None and done.ending.reason != INTERRUPTED:
+                yield done
+
+    def _start(self, job: Job, claim: Claim) -> None:
+        running = Running(job, claim, len(self._running))
+        for other in self._running.values():
+            other.beside = max(other.beside, len(self._running))
+        self._running[job.name] = running
+        self._watcher.begin(job)
+        if self._resources.slots == 1:
+            self._work(running)
         else:
-            watcher.begin(job)
-            done = complete(job, path, log, launcher.run(job, path, log, tick))
-            watcher.end(done)
-        if fail_fast and failed is None and any(result.is_bad for result in done.results):
-            failed = f"{job.model.id} on {job.device}"
-        yield done
+            # A daemon: whoever leaves at once does not wait for it.
+            threading.Thread(target=self._work, args=(running,), daemon=True).start()
+
+    def _next(self) -> JobOutcome | None:
+        """The outcome of the next job that ends; None when about a second has passed."""
+        try:
+            running, done = self._ended.get(timeout=TICK_S)
+        except queue.Empty:
+            self._watcher.tick()
+            return None
+        if isinstance(done, BaseException):
+            raise done
+        del self._running[running.job.name]
+        self._resources.release(running.claim)
+        self._watcher.end(done)
+        return done
+
+    def _work(self, running: Running) -> None:
+        """Run one job to its end, whatever that is."""
+        job, claim = running.job, running.claim
+        path, log = self._folder.stream(job), self._folder.log(job)
+        try:
+            used = accelerator.used_mb(job.device)
+            ending = self._launcher.run(
+                job.replace(cores=claim.cores, memory_limit_mb=claim.memory_mb),
+                path,
+                log,
+                self._tick,
+            )
+            note = None if used is None else accelerator.wait_until_freed(job.device, used)
+            ending = dataclasses.replace(ending, beside=running.beside, note=note)
+            store.shorten(log)
+            self._ended.put((running, complete(job, path, log, ending)))
+        except BaseException as error:  # raised again by the thread that waits for it
+            if self._resources.slots == 1:
+                raise
+            self._ended.put((running, error))
+
+    def _tick(self) -> bool:
+        if self._resources.slots == 1:
+            self._watcher.tick()
+        return not self._interruption.requested
+
+    def _noted(self, done: JobOutcome) -> JobOutcome:
+        if self._fail_fast and self._failed is None and any(r.is_bad for r in done.results):
+            self._failed = f"{done.job.model.id} on {done.job.device}"
+        return done
+
+    def _left_out(self, job: Job) -> JobOutcome:
+        """The outcome of a job that is never started."""
+        if self._interruption.requested:
+            text = "the run was interrupted before it began"
+            status, fields = outcome.ERROR, {"error": text, "error_type": "interrupted"}
+        else:
+            status, fields = outcome.SKIPPED, {"reason": f"--fail-fast after {self._failed}"}
+        results = tuple(result_for(job, method, status, **fields) for method in job.methods)
+        return JobOutcome(job, results, None)
 
 
 def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
@@ -119,16 +232,10 @@ def outcome_of(job: Job, path: Path, ending: Ending) -> JobOutcome | None:
         return None
     clocks = [event["clock"] for event in stream.read(path) if event["event"] == "ready"]
     startup = clocks[0] - ending.launched if clocks else None
-    return JobOutcome(job, tuple(found[method] for method in job.methods), ending, startup)
-
-
-def _not_run(job: Job, status: str, text: str) -> JobOutcome:
-    """The outcome of a job that was never started."""
-    fields = {"reason": text}
-    if status == outcome.ERROR:
-        fields = {"error": text, "error_type": "interrupted"}
-    results = tuple(result_for(job, method, status, **fields) for method in job.methods)
-    return JobOutcome(job, results, None)
+    results = tuple(
+        dataclasses.replace(found[method], jobs_beside=ending.beside) for method in job.methods
+    )
+    return JobOutcome(job, results, ending, startup)
 
 
 def _lost(job: Job, method: str, was_running: bool, log: Path, ending: Ending) -> CheckResult:

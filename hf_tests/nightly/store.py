@@ -15,6 +15,8 @@ from hf_tests.job import Job
 from hf_tests.nightly.usage import UsageError
 
 LATEST = "latest"
+MIB = 1024 * 1024
+LOG_BYTES = 8 * MIB  # a longer log keeps half as much of its beginning and of its end
 
 
 class RunFolder:
@@ -114,3 +116,20 @@ def write_json(path: Path, data: Any) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def shorten(log: Path) -> None:
+    """Cut the middle out of a log that a job has flooded; its end tells of a crash."""
+    try:
+        size = log.stat().st_size
+    except FileNotFoundError:
+        return
+    if size <= LOG_BYTES:
+        return
+    part = LOG_BYTES // 2
+    with log.open("r+b") as file:
+        file.seek(size - part)
+        end = file.read()
+        file.truncate(part)
+        file.seek(part)
+        file.write(f"\n[{size - 2 * part} bytes were cut out here]\n".encode() + end)

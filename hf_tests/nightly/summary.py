@@ -35,7 +35,9 @@ def text(finished: Finished) -> str:
         if chosen:
             parts.append(_reasons(status, chosen))
     parts.append(_weights(finished))
-    total = f"{count_statuses(results)} in {duration(finished.wall_s)}"
+    flaky = sum(result.is_flaky for result in results)
+    total = f"{count_statuses(results)}{f', {flaky} of them flaky' if flaky else ''}"
+    total += f" in {duration(finished.wall_s)}"
     if finished.interrupted:
         total = (
             f"INTERRUPTED, {len(not_run)} jobs did not run: {total}\n"
@@ -98,6 +100,9 @@ def _failures(failures: Sequence[CheckResult]) -> str:
         lines.append(f"  {result.family} {result.model} {result.key}: {what}{kind}")
         message = result.error or result.reason or ""
         lines.append(one_line(f"    {message}", WIDTH))
+        if result.rerun is not None:
+            again = f"run once more: {status_words(result.rerun.status)}"
+            lines.append(f"    {again}{', so it is flaky' if result.is_flaky else ' again'}")
         if result.hint:
             lines += textwrap.wrap(
                 one_line(result.hint, 4 * WIDTH),

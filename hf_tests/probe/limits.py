@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 from pathlib import Path
 
@@ -16,13 +17,16 @@ HOST_MEMORY = frozenset({"cpu", "openvino"})
 
 
 def apply(job: Job) -> None:
-    """No core files; first victim of the kernel's OOM killer; no more memory than the job has.
+    """The job's cores and memory and no more; no core files; first victim of the OOM killer.
 
     The memory limit counts private writable memory (setrlimit(2), RLIMIT_DATA), so that an
     allocation beyond it fails at once and raises in the library that asked for it. Drivers of
     accelerators map more than they use, so there only the parent watches. Systems without these
     limits have none.
     """
+    if job.cores and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):  # a core that has been taken offline meanwhile
+            os.sched_setaffinity(0, job.cores)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_DIE)
     try:

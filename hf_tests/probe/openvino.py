@@ -41,7 +41,7 @@ def check(job: Job, record: Record) -> None:
             compile=False,
             load_in_8bit=False,
             device=devices.openvino_name(job.device),
-            ov_config=dict(CONFIG),
+            ov_config=_config(job),
             **needed,
         )
     with record.timed("compile", "model_load_time"):
@@ -57,6 +57,14 @@ def check(job: Job, record: Record) -> None:
     subject = tasks.Subject(job.model, network, processor)
     record.stage = "inputs"
     inference.measure(job, record, subject, task.inputs(subject), peak)
+
+
+def _config(job: Job) -> dict[str, str]:
+    """OpenVINO's properties for a job: the precision, and its threads where it has own cores."""
+    config = dict(CONFIG)
+    if job.cores and devices.openvino_name(job.device) == "CPU":
+        config["INFERENCE_NUM_THREADS"] = str(len(job.cores))
+    return config
 
 
 def constants_mb(network: Any) -> float | None:

@@ -1,14 +1,16 @@
-"""A process that has only imported, and forks one child a job.
+"""A process that has only imported, and is forked for every job.
 
-``python -m hf_tests.probe.server REPLIES`` reads requests as JSON lines from standard input and
-writes replies as JSON lines to the descriptor REPLIES. The child of a fork finds torch,
-transformers and the rest already imported, which is nearly all that starting a job costs.
+``python -m hf_tests.probe.server CHANNEL`` talks in JSON, one message a packet, over the socket
+CHANNEL. Asked to, it forks a copy of itself with a socket of its own; a copy runs one job at a
+time, each in a fork of the copy. So torch, transformers and the rest are imported once, which is
+nearly all that starting a job costs, however many jobs run beside each other.
 
 multiprocessing's own forkserver does not serve: it passes over a failed import in silence, gives
 its children no process group to end them by, and cannot say what it has loaded.
 
-A fork is only sound while the parent has one thread and no device context, so the server does
-nothing but import, and proves it with a canary before it serves.
+A fork is only sound while its parent has one thread and no device context, so the server does
+nothing but import, and proves it with a canary before it serves. Server and copies leave when the
+other end of their socket is closed, as it is when the runner dies, and a copy ends its job first.
 """
 
 from __future__ import annotations
@@ -20,50 +22,79 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hf_tests import stream
 from hf_tests.job import Job
-from hf_tests.probe import limits, worker
+from hf_tests.probe import worker
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+MESSAGE_BYTES = 1 << 20
 CANARY_TIMEOUT_S = 60.0
 CANARY_SIDE = 512  # of a matrix, large enough for torch to split the product among threads
 
 
 def main() -> int:
-    """Import, prove fit, then serve until standard input ends."""
-    replies = int(sys.argv[1])
-    os.set_inheritable(replies, False)
-    request = json.loads(_read_line(sys.stdin.fileno()))
-    limits.end_with_parent()
+    """Import, prove fit, then make copies until the other end of the channel is closed."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    request = json.loads(channel.recv(MESSAGE_BYTES))
     worker.preload(request["device"], request["classes"], request["families"])
     reason = _unfit(request["device"])
-    _reply(replies, event="unfit" if reason else "ready", reason=reason)
+    _reply(channel, event="unfit" if reason else "ready", reason=reason)
     if reason is not None:
         return 1
-    _become_reaper()
     gc.collect()
     gc.freeze()  # children share these objects' pages for as long as no collection touches them
-    while line := _read_line(sys.stdin.fileno()):
-        _serve(json.loads(line), replies)
-    return 0
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a copy's end
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
+        if not message:
+            return 0
+        copy = os.fork()
+        if copy == 0:
+            channel.close()
+            _become_copy(socket.socket(fileno=descriptors[0]))
+        os.close(descriptors[0])
+        _reply(channel, event="copied", pid=copy)
 
 
-def _serve(request: dict[str, Any], replies: int) -> None:
-    """Fork one child for a job, say its process id, wait for it, and say how it ended."""
+def _become_copy(channel: socket.socket) -> NoReturn:
+    """In a copy: run the jobs that it is given, and leave."""
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _become_reaper()
+        while message := channel.recv(MESSAGE_BYTES):
+            _serve(json.loads(message), channel)
+        status = 0
+    except BaseException:  # noqa: BLE001 - a copy must never return into the server's loop
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _serve(request: dict[str, Any], channel: socket.socket) -> None:
+    """Fork a child for a job, say its process id, wait for it, and say how it ended."""
     child = os.fork()
     if child == 0:
-        _become_worker(request, replies)
-    _reply(replies, event="started", pid=child)
+        _become_worker(request, channel)
+    notice = os.pidfd_open(child)
+    _reply(channel, event="started", pid=child)
+    # Nothing is said to a copy while its job runs, but that the runner has gone.
+    if channel.fileno() in select.select([notice, channel.fileno()], [], [])[0]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    os.close(notice)
     _, status = os.waitpid(child, 0)
     _end_orphans(child)
-    _reply(replies, event="ended", pid=child, status=os.waitstatus_to_exitcode(status))
+    _reply(channel, event="ended", pid=child, status=os.waitstatus_to_exitcode(status))
 
 
 def _end_orphans(child: int) -> None:
@@ -85,12 +116,12 @@ def _become_reaper() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _become_worker(request: dict[str, Any], replies: int) -> None:
+def _become_worker(request: dict[str, Any], channel: socket.socket) -> NoReturn:
     """In the child: take on the job's session, folder, output and variables, run it, and leave."""
     status = 1
     try:
         os.setsid()
-        os.close(replies)
+        channel.close()
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -161,18 +192,8 @@ def _canary(device: str) -> None:
             raise ArithmeticError("an inference in the canary is wrong")
 
 
-def _read_line(descriptor: int) -> bytes:
-    """One line from a pipe; empty at its end. Byte by byte: what is read ahead would be lost."""
-    line = bytearray()
-    while part := os.read(descriptor, 1):
-        line += part
-        if part == b"\n":
-            break
-    return bytes(line)
-
-
-def _reply(descriptor: int, **fields: Any) -> None:
-    os.write(descriptor, (json.dumps(fields) + "\n").encode())
+def _reply(channel: socket.socket, **fields: Any) -> None:
+    channel.send(json.dumps(fields).encode())
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def run(job: Job, writer: stream.Writer) -> None:
     recorder = StreamRecorder(writer)
     preload(job.device)
     _seed(job.seed)
+    _set_threads(len(job.cores))
     writer.write("ready")
     try:
         suite = _suite(job, recorder)
@@ -96,6 +97,14 @@ def _seed(seed: int) -> None:
         numpy.random.seed(seed)
     if torch is not None:
         torch.manual_seed(seed)
+
+
+def _set_threads(count: int) -> None:
+    """As many threads as the job has cores; 0 leaves torch's own choice."""
+    torch = sys.modules.get("torch")
+    if torch is not None and count:
+        torch.set_num_threads(count)
+        torch.set_num_interop_threads(count)
 
 
 def _suite(job: Job, recorder: StreamRecorder) -> unittest.TestSuite:
