@@ -8,6 +8,7 @@ tested; 4 the framework itself failed; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import errno
 import random
 import sys
 import traceback
@@ -51,7 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; the interpreter's last flush must not fail too.
         sys.stdout = None
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - the exit status must tell our own faults from a model's
+    except Exception as error:  # noqa: BLE001 - our own faults have an exit status too
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(
+                f"runner.py: the disk of {options.results_dir} is full. What was written is whole; "
+                "once there is room, --resume finishes the run.",
+                file=sys.stderr,
+            )
+            return FRAMEWORK
         traceback.print_exc()
         print("runner.py: this is a fault of the test suite, not of a model.", file=sys.stderr)
         return FRAMEWORK

@@ -19,21 +19,38 @@ from hf_tests.outcome import CheckResult
 VERSION = 1
 
 
+DISK_FULL = 74
+"""Exit status of a process whose stream could not be written (sysexits.h, EX_IOERR)."""
+
+
 class Writer:
-    """Appends events to a job's stream, each written through before the next step begins."""
+    """Appends events to a job's stream, each written through before the next step begins.
+
+    ``fault`` is the error of a write that failed: what was to be written is lost or torn.
+    """
 
     def __init__(self, path: Path) -> None:
         # A predecessor may have left a torn line: begin on a new one.
         torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self.fault: OSError | None = None
         self._file = path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event with the time on the machine's monotonic clock."""
+        """Append one event with the time on the machine's monotonic clock.
+
+        Raises OSError, then and ever after, when the disk is full.
+        """
+        if self.fault is not None:
+            raise self.fault
         line = {"event": event, "version": VERSION, "clock": time.monotonic(), **fields}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.fault = error
+            raise
 
     def result(self, result: CheckResult) -> None:
         """Append a check's result."""
@@ -41,7 +58,10 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; what was written stays."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # what a failed write has left in the buffer
+            self.fault = self.fault or error
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

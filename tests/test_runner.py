@@ -17,6 +17,7 @@ import sys
 import termios
 import time
 import unittest
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,9 @@ class TestBadInput(unittest.TestCase):
             says="nothing to run: no chosen device",
         )
         self.refuse("--all", "--timeout", "soon", says="'soon' is no positive number")
+        self.refuse("--all", "--jobs", "0", says="'0' is no positive whole number")
+        self.refuse("--all", "--jobs", "9999", says="--jobs 9999 needs a core for each, and there")
+        self.refuse("--all", "--jobs", "2", "--isolation", "none", says="--jobs needs processes")
 
     def test_model_folders(self) -> None:
         self.refuse("--model", str(self.folder), says="holds no config.json")
@@ -308,8 +312,8 @@ class TestRuns(unittest.TestCase):
         self.assertEqual([row["status"] for row in run["checks"]], ["passed", "error"])
         self.assertEqual(run["checks"][1]["error_type"], "unsupported")
 
-    def interrupt(self, number: int, after: str) -> None:
-        """Begin a run of seven jobs and send its runner a signal once a line appears."""
+    def interrupt(self, *numbers: int, after: str, arguments: Sequence[str] = ()) -> int:
+        """Begin a run of seven jobs and send its runner signals once a line appears."""
         command = [
             sys.executable,
             "runner.py",
@@ -320,20 +324,41 @@ class TestRuns(unittest.TestCase):
             "tiny",
         ]
         process = subprocess.Popen(
-            [*command, "--results-dir", str(self.results)],
+            [*command, *arguments, "--results-dir", str(self.results)],
             cwd=support.ROOT,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(after):
                 break
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.1)
         process.communicate(timeout=60)
+        return process.returncode
+
+    def test_two_jobs_at_a_time(self) -> None:
+        """Interrupted, left at once, and resumed: as many at a time as the run was begun with."""
+        for numbers in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)):
+            with self.subTest(signals=numbers):
+                shutil.rmtree(self.results, ignore_errors=True)
+                arguments = ("--jobs", "2", "--rerun-failed")
+                status = self.interrupt(*numbers, after="[2/7]", arguments=arguments)
+                self.assertEqual(status, 130)
+                self.assertEqual(_processes_of(self.results), [])
+                done = self.run_tests("--resume")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, r"resuming \S+: [2-5] of 7 jobs are done")
+                run, _ = self.documents()
+                self.assertEqual(run["counts"]["passed"], 14)
+                self.assertEqual(run["metadata"]["jobs_at_once"], 2)
+                self.assertGreater(max(row["jobs_beside"] for row in run["checks"]), 0)
 
     def test_resumed_after_an_interruption(self) -> None:
-        self.interrupt(signal.SIGINT, "[2/7]")
+        self.assertEqual(self.interrupt(signal.SIGINT, after="[2/7]"), 130)
         done = self.run_tests("--resume")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"resuming \S+: [23] of 7 jobs are done")
@@ -349,7 +374,7 @@ class TestRuns(unittest.TestCase):
         seconds = random.Random(7)
         command = [sys.executable, "runner.py", "--results-dir", str(self.results)]
         start = ["--model", "bert-base-uncased", "gpt2", "distilgpt2", "t5-small", "--cpu-only"]
-        for attempt in range(3):
+        for attempt in range(2):
             arguments = ["--resume"] if attempt else [*start, "--weights", "tiny"]
             process = subprocess.Popen([*command, *arguments], cwd=support.ROOT)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -420,6 +445,16 @@ class TestRuns(unittest.TestCase):
         self.assertIn("gpt2 on cpu:", shown)
         self.assertIn("0/1 [", shown)
         self.assertIn("1 passed in", shown)
+
+
+def _processes_of(results: Path) -> list[str]:
+    """Command lines of jobs that still run for a results folder: their streams are open."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(results) in str(link.readlink()):
+                found.append(str(link))
+    return found
 
 
 def _read_all(descriptor: int) -> str:

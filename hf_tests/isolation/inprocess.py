@@ -38,6 +38,8 @@ class InProcessLauncher:
             writer.write("start")
             worker.run(job.replace(isolation=self.name), writer)
             writer.close()
+        if writer.fault is not None:
+            raise writer.fault
         return Ending(EXITED, 0, launched, time.monotonic() - launched, self.name)
 
     def close(self) -> None:

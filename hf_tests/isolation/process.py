@@ -41,6 +41,23 @@ def end_notice(pid: int) -> Iterator[int | None]:
         os.close(descriptor)
 
 
+def birth(pid: int) -> float | None:
+    """When a process began, on a clock that nobody sets; None where there is no such process.
+
+    With the id it names a process, whose id may be another one's by now.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        # proc(5), stat: the name, which may hold anything, ends at the last parenthesis;
+        # field 22 is the start in clock ticks since the machine booted.
+        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    try:
+        import psutil
+
+        return float(psutil.Process(pid).create_time())
+    except Exception:  # noqa: BLE001 - psutil may be missing, and its errors then are too
+        return None
+
+
 def signal_group(leader: int, number: int) -> None:
     """Send a signal to a process group; nothing happens where there is none any more."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hf_tests import stream
+from hf_tests.isolation import process
 from hf_tests.isolation.base import INTERRUPTED, Ending
 from hf_tests.job import Job
 from hf_tests.nightly.plan import Plan
@@ -18,7 +20,6 @@ from hf_tests.nightly.store import RunFolder, write_json
 from hf_tests.nightly.usage import UsageError
 
 VERSION = 1
-CLOCK_TOLERANCE_S = 2.0  # between two readings of a process's start
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]
                 continue
         for event in events:
             if event["event"] == "start":
-                _kill(event.get("pid"), event.get("created"))
+                _kill(event.get("pid"), event.get("birth"))
         path.unlink(missing_ok=True)
         folder.log(job).unlink(missing_ok=True)
     return done
@@ -116,12 +117,8 @@ def _ending(events: list[dict[str, Any]]) -> Ending | None:
     return None
 
 
-def _kill(pid: Any, created: Any) -> None:
+def _kill(pid: Any, birth: Any) -> None:
     """Kill a process that outlived its runner, if it is still the one that wrote the stream."""
-    with contextlib.suppress(ImportError, TypeError, ValueError, OSError):
-        import psutil
-
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(int(pid))
-            if abs(process.create_time() - float(created)) < CLOCK_TOLERANCE_S:
-                process.kill()
+    if isinstance(pid, int) and birth is not None and process.birth(pid) == birth:
+        with contextlib.suppress(OSError):
+            os.kill(pid, process.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import defaultdict
@@ -95,15 +96,19 @@ def execute(
     if taken_up is None:
         resume.save_plan(folder, plan, described)
     report = _Report(folder, plan.jobs, hardware.to_json(), described)
-    with Interruption() as interruption:
-        schedule = Schedule(
-            launcher,
-            folder,
-            watcher,
-            interruption,
-            resources.of_machine(conduct.jobs_at_once),
-            conduct.fail_fast,
-        )
+    with (
+        Interruption() as interruption,
+        contextlib.closing(
+            Schedule(
+                launcher,
+                folder,
+                watcher,
+                interruption,
+                resources.of_machine(conduct.jobs_at_once),
+                conduct.fail_fast,
+            )
+        ) as schedule,
+    ):
         jobs = plan.jobs
         if conduct.longest_first:
             jobs = durations.longest_first(jobs, durations.earlier(folder.results))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import queue
 import signal
 import threading
@@ -91,6 +93,7 @@ class Schedule:
         self._resources = resources
         self._fail_fast = fail_fast
         self._failed: str | None = None
+        self._closed = False
         self._running: dict[str, Running] = {}
         self._ended: queue.SimpleQueue[tuple[Running, JobOutcome | BaseException]] = (
             queue.SimpleQueue()
@@ -126,6 +129,10 @@ class Schedule:
                 done = self._next()
                 if done is not None:
                     yield self._noted(done)
+
+    def close(self) -> None:
+        """The run is over; how jobs end that still run now is no outcome."""
+        self._closed = True
 
     def rerun(
         self, jobs: Sequence[Job], done_before: Mapping[str, JobOutcome]
@@ -174,6 +181,8 @@ class Schedule:
                 log,
                 self._tick,
             )
+            if self._closed:
+                return  # the process was ended with the run; its stream stays open, to be resumed
             note = None if used is None else accelerator.wait_until_freed(job.device, used)
             ending = dataclasses.replace(ending, beside=running.beside, note=note)
             store.shorten(log)
@@ -208,8 +217,10 @@ def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
     """The outcome of a job whose process has ended; its stream is completed and closed.
 
     The plan is walked, not the results: a check whose process died before it wrote anything is
-    there all the same.
+    there all the same. Raises OSError where the disk is full.
     """
+    if ending.exit_status == stream.DISK_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     job = job.replace(isolation=ending.launcher)
     events = list(stream.read(path))
     found = {result.method for result in stream.results(path)}

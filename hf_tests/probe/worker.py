@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hf_tests import outcome, stream
 from hf_tests.family import FamilyTestCase, describe
+from hf_tests.isolation import process
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult
 from hf_tests.probe import limits
@@ -133,24 +134,22 @@ def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
 
 
 def work(job: Job, writer: stream.Writer) -> int:
-    """Run a job whose process is its own by now; the exit status is 0 whatever the results."""
-    writer.write("start", pid=os.getpid(), created=_created())
+    """Run a job whose process is its own by now; returns the exit status.
+
+    It is 0 whatever the results, and `stream.DISK_FULL` where they could not be written.
+    """
     limits.apply(job)
     faulthandler.enable()
     faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
-    run(job, writer)
+    try:
+        writer.write("start", pid=os.getpid(), birth=process.birth(os.getpid()))
+        run(job, writer)
+    except OSError:
+        if writer.fault is None:
+            raise
     faulthandler.cancel_dump_traceback_later()
     writer.close()
-    return 0
-
-
-def _created() -> float | None:
-    """When this process began, as psutil tells it; None without psutil."""
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return float(psutil.Process().create_time())
+    return 0 if writer.fault is None else stream.DISK_FULL
 
 
 def main() -> int:
