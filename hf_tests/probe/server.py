@@ -130,7 +130,6 @@ def _become_worker(request: dict[str, Any], channel: socket.socket) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         tempfile.tempdir = None  # what the server may have looked up is not the job's
-        gc.unfreeze()
         status = worker.work(Job.from_json(request["job"]), stream.Writer(Path(request["stream"])))
     except BaseException:  # noqa: BLE001 - the child must never return into the server's loop
         traceback.print_exc()
