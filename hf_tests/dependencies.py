@@ -124,6 +124,7 @@ def torch_cuda_build() -> str | None:
     return match[1] if match else None
 
 
+@functools.cache
 def transformers_classes(model_type: str | None = None) -> frozenset[str] | None:
     """Names of the model classes that transformers defines; None when it is not installed.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from urllib.parse import quote, unquote
 
 MAX_BYTES = 160  # most file systems allow 255; a job's name holds three parts and a suffix
 
 
+@functools.lru_cache(maxsize=1024)
 def escape(name: str) -> str:
     """One safe path component: letters, digits, ``_.-~`` stay, all else is %XX.
 

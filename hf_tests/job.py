@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shlex
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Job:
     cores: tuple[int, ...] = ()
     attempt: int = 1
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """A file name of this job, unique in its run: ``bert.bert-base-uncased.cpu``."""
         parts = (self.model.family, self.model.id, self.device)
@@ -69,7 +70,8 @@ class Job:
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` is its inverse."""
-        return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return json.dumps({"version": VERSION, **fields}, default=vars, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Job:

@@ -167,7 +167,13 @@ class CheckResult:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form; `from_json` is its inverse."""
-        return dataclasses.asdict(self)
+        # dataclasses.asdict would copy every value of every prediction.
+        return {
+            **vars(self),
+            "measurement": vars(self.measurement),
+            "examples": [vars(example) for example in self.examples],
+            "rerun": None if self.rerun is None else vars(self.rerun),
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CheckResult:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,10 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             yield event
 
 
-def results(path: Path) -> list[CheckResult]:
-    """The check results of a stream; one that has another form is passed over."""
+def results(events: Iterable[Mapping[str, Any]]) -> list[CheckResult]:
+    """The check results among events; one that has another form is passed over."""
     found = []
-    for event in read(path):
+    for event in events:
         if event["event"] == "check":
             try:
                 found.append(CheckResult.from_json(event["result"]))

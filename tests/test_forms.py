@@ -95,7 +95,7 @@ class TestStream(unittest.TestCase):
         writer = stream.Writer(self.path)  # after a crash, on a line of its own
         writer.result(support.result("failed", method="from_pretrained"))
         writer.close()
-        found = stream.results(self.path)
+        found = stream.results(stream.read(self.path))
         self.assertEqual([item.status for item in found], ["passed", "failed"])
         self.assertEqual(next(stream.read(self.path))["event"], "start")
 
@@ -103,7 +103,7 @@ class TestStream(unittest.TestCase):
         writer = stream.Writer(self.path)
         writer.write("check", result={"status": "passed"})
         writer.close()
-        self.assertEqual(stream.results(self.path), [])
+        self.assertEqual(stream.results(stream.read(self.path)), [])
 
     def test_no_stream(self) -> None:
         self.assertEqual(list(stream.read(self.path)), [])

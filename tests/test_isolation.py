@@ -91,7 +91,7 @@ class TestEndings(unittest.TestCase):
         self.assertEqual(first.status, "passed")
         self.assertEqual((second.status, second.error_type), (status, kind))
         self.assertRegex(second.error or "", words)
-        written = {result.method: result for result in stream.results(self.stream)}
+        written = {result.method: result for result in stream.results(stream.read(self.stream))}
         self.assertEqual(written["from_pretrained"], second)
 
     def test_segmentation_fault(self) -> None:
@@ -283,7 +283,7 @@ class TestAuto(unittest.TestCase):
             "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
             "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
             "ended before it was ready": "os._exit(1)",
-            "dies when it is asked to fork": "server._serve = lambda *request: os._exit(1)",
+            "dies when it is asked to fork": "server._run_job = lambda *request: os._exit(1)",
             "dies when it is asked for a copy": "server._reply = lambda channel, event, **_: "
             "channel.send(b'{\"event\": \"ready\"}') if event == 'ready' else os._exit(1)",
         }

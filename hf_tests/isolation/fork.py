@@ -27,6 +27,9 @@ FORK_TIMEOUT_S = 60.0  # milliseconds, but for a machine that stalls
 MESSAGE_BYTES = 1 << 20
 COMMAND = (sys.executable, "-m", "hf_tests.probe.server")
 
+BASE = "cpu"
+"""The kind of device whose imports all others build upon."""
+
 Key = tuple[str, bool]
 
 
@@ -40,6 +43,8 @@ class ServerDied(Exception):
 
 class ForkLauncher:
     """Keeps one server for each kind of device, and forks every job from a copy of it.
+
+    The processor's server is the base, of which those of other kinds are forks.
 
     What ``jobs`` will need is imported by the servers beforehand. `run` may be called by several
     threads; each call has a copy for itself.
@@ -118,24 +123,36 @@ class ForkLauncher:
                 raise Unfit(self._unfit[key])
             try:
                 for _ in range(2):
-                    if key not in self._servers:
-                        self._servers[key] = self._server(job)
                     try:
-                        return self._servers[key].copy()
+                        return self._server(job).fork_copy()
                     except ServerDied:
-                        self._servers.pop(key).close()
+                        if key in self._servers:
+                            self._servers.pop(key).close()
                 raise Unfit("the server dies when it is asked for a copy")
             except Unfit as reason:
                 self._unfit[key] = str(reason)  # others that wait here need not find out again
                 raise
 
     def _server(self, job: Job) -> Server:
-        start = time.monotonic()
-        request = {"device": job.device, "classes": self._classes, "families": self._families}
-        server = Server(job, request, self._command)
-        kind = job.device.partition(":")[0]
-        self.startup_s[kind] = self.startup_s.get(kind, 0.0) + time.monotonic() - start
-        return server
+        """The job's server, or a new one. Raises Unfit, and ServerDied where its base has died."""
+        key = kind, downloads = _key(job)
+        if key not in self._servers:
+            start = time.monotonic()
+            request = {"device": job.device, "classes": self._classes, "families": self._families}
+            if kind == BASE:
+                server = Server.start(job, request, self._command)
+            else:
+                with self._locks[BASE, downloads]:
+                    base = self._server(job.replace(device=BASE))
+                    start = time.monotonic()
+                    try:
+                        server = base.fork_server(request)
+                    except ServerDied:
+                        self._servers.pop((BASE, downloads)).close()
+                        raise
+            self.startup_s[kind] = self.startup_s.get(kind, 0.0) + time.monotonic() - start
+            self._servers[key] = server
+        return self._servers[key]
 
 
 def _key(job: Job) -> Key:
@@ -208,15 +225,20 @@ class Copy(Channel):
                 select.select([notice], [], [], process.GRACE_S)
 
 
-class Server:
-    """A server process and the runner's end of its channel."""
+class Server(Channel):
+    """A process that has only imported, and is forked."""
 
-    def __init__(self, job: Job, request: dict[str, Any], command: Sequence[str]) -> None:
-        """Start it and wait until it is ready. Raises Unfit."""
+    def __init__(self, end: socket.socket, started: subprocess.Popen[bytes] | None) -> None:
+        """``started`` is the process where it is a child of this one, and not a fork of another."""
+        super().__init__(end)
+        self._started = started
+
+    @classmethod
+    def start(cls, job: Job, request: dict[str, Any], command: Sequence[str]) -> Server:
+        """Start one and wait until it is ready. Raises Unfit."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel = Channel(ours)
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [*command, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -225,8 +247,32 @@ class Server:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
+        server = cls(ours, process)
+        server._prepare(request)
+        return server
+
+    def fork_server(self, request: dict[str, Any]) -> Server:
+        """A server that imports more than this one. Raises Unfit and ServerDied."""
+        end, _ = self._fork("server")
+        server = Server(end, None)
+        server._prepare(request)
+        return server
+
+    def fork_copy(self) -> Copy:
+        """A process for one job at a time. Raises ServerDied."""
+        return Copy(*self._fork("copy"))
+
+    def close(self) -> None:
+        """Close the channel, and end the process with all forks of it where it is a child."""
+        super().close()
+        if self._started is not None:
+            process.signal_group(self._started.pid, process.SIGKILL)
+            self._started.wait()
+
+    def _prepare(self, request: dict[str, Any]) -> None:
+        """Have it import, and prove itself. Raises Unfit."""
         try:
-            answer = self._channel.ask(request, time.monotonic() + START_TIMEOUT_S)
+            answer = self.ask(request, time.monotonic() + START_TIMEOUT_S)
         except ServerDied:
             answer = {"event": "died", "reason": "the server ended before it was ready"}
         except BaseException:
@@ -236,24 +282,17 @@ class Server:
             self.close()
             raise Unfit(str(answer["reason"]))
 
-    def copy(self) -> Copy:
-        """A copy of the server, for one job at a time. Raises ServerDied."""
+    def _fork(self, what: str) -> tuple[socket.socket, int]:
+        """Have the process forked; the runner's end of the fork's channel, and its process id."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                answer = self._channel.ask(
-                    {"request": "copy"}, time.monotonic() + FORK_TIMEOUT_S, [theirs.fileno()]
-                )
+                until = time.monotonic() + FORK_TIMEOUT_S
+                answer = self.ask({"fork": what}, until, [theirs.fileno()])
             except ServerDied:
                 ours.close()
                 raise
-        return Copy(ours, int(answer["pid"]))
-
-    def close(self) -> None:
-        """End the server and its copies, and wait for its end."""
-        process.signal_group(self._process.pid, process.SIGKILL)
-        self._process.wait()
-        self._channel.close()
+        return ours, int(answer["pid"])
 
 
 def _watch(copy: Copy, child: int, watch: Watch) -> tuple[str, int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -121,7 +120,7 @@ def counts(results: Sequence[CheckResult]) -> dict[str, int]:
 
 def performance(result: CheckResult) -> dict[str, Any]:
     """A check's figures: seconds, MiB and counts; None for what was not measured."""
-    figures = dataclasses.asdict(result.measurement)
+    figures = dict(vars(result.measurement))
     times = figures.pop("trial_times")
     return {
         "num_runs": len(times),
@@ -160,7 +159,7 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "isolation": result.isolation,
         "jobs_beside": result.jobs_beside,
         "flaky": result.is_flaky,
-        "rerun": dataclasses.asdict(result.rerun) if result.rerun else None,
+        "rerun": vars(result.rerun) if result.rerun else None,
         "stage": result.stage,
         "duration": result.duration,
         "tokenizer_load_time": result.measurement.tokenizer_load_time,

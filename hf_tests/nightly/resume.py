@@ -89,7 +89,7 @@ def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]
         events = list(stream.read(path))
         ending = _ending(events)
         if ending is not None and ending.reason != INTERRUPTED:
-            found = outcome_of(job, path, ending)
+            found = outcome_of(job, events, ending)
             if found is not None:
                 done[job.name] = found
                 continue

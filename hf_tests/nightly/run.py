@@ -207,7 +207,7 @@ def write_model(
     model = outcomes[0].job.model
     results = [result for item in outcomes for result in item.results]
     document = merge.model_document(model, results, machine, described)
-    write_json(folder.model_file(model.family, model.id), document)
+    write_json(folder.model_file(model.family, model.id), document, depth=3)
 
 
 def write_run(

@@ -8,10 +8,10 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hf_tests import outcome, stream
 from hf_tests.isolation import accelerator
@@ -223,25 +223,33 @@ def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     job = job.replace(isolation=ending.launcher)
     events = list(stream.read(path))
-    found = {result.method for result in stream.results(path)}
-    running = {event["method"] for event in events if event["event"] == "check_started"} - found
+    found = {result.method: result for result in stream.results(events)}
+    running = {event["method"] for event in events if event["event"] == "check_started"}
     writer = stream.Writer(path)
     for method in job.methods:
         if method not in found:
-            writer.result(_lost(job, method, method in running, log, ending))
-    writer.write("ended", ending=dataclasses.asdict(ending))
+            found[method] = _lost(job, method, method in running, log, ending)
+            writer.result(found[method])
+    writer.write("ended", ending=vars(ending))
     writer.close()
-    done = outcome_of(job, path, ending)
-    assert done is not None, "every method has a result now"
-    return done
+    return _outcome(job, events, found, ending)
 
 
-def outcome_of(job: Job, path: Path, ending: Ending) -> JobOutcome | None:
+def outcome_of(job: Job, events: Sequence[Mapping[str, Any]], ending: Ending) -> JobOutcome | None:
     """The outcome that a closed stream tells; None where it lacks a check's result."""
-    found = {result.method: result for result in stream.results(path)}
+    found = {result.method: result for result in stream.results(events)}
     if not found.keys() >= set(job.methods):
         return None
-    clocks = [event["clock"] for event in stream.read(path) if event["event"] == "ready"]
+    return _outcome(job, events, found, ending)
+
+
+def _outcome(
+    job: Job,
+    events: Iterable[Mapping[str, Any]],
+    found: Mapping[str, CheckResult],
+    ending: Ending,
+) -> JobOutcome:
+    clocks = [event["clock"] for event in events if event["event"] == "ready"]
     startup = clocks[0] - ending.launched if clocks else None
     results = tuple(
         dataclasses.replace(found[method], jobs_beside=ending.beside) for method in job.methods

@@ -1,22 +1,27 @@
 """A process that has only imported, and is forked for every job.
 
 ``python -m hf_tests.probe.server CHANNEL`` talks in JSON, one message a packet, over the socket
-CHANNEL. Asked to, it forks a copy of itself with a socket of its own; a copy runs one job at a
-time, each in a fork of the copy. So torch, transformers and the rest are imported once, which is
-nearly all that starting a job costs, however many jobs run beside each other.
+CHANNEL. It forks what it is asked for, each with a socket of its own:
+
+- a copy, which runs one job at a time, each in a fork of the copy;
+- a server like itself that imports what another kind of device needs besides.
+
+So torch, transformers and the rest are imported once, which is nearly all that starting a job
+costs, however many jobs run beside each other.
 
 multiprocessing's own forkserver does not serve: it passes over a failed import in silence, gives
 its children no process group to end them by, and cannot say what it has loaded.
 
-A fork is only sound while its parent has one thread and no device context, so the server does
-nothing but import, and proves it with a canary before it serves. Server and copies leave when the
-other end of their socket is closed, as it is when the runner dies, and a copy ends its job first.
+A fork is only sound while its parent has one thread and no device context, so a server does
+nothing but import, and proves it with a canary before it serves. All of them leave when the other
+end of their socket is closed, as it is when the runner dies, and a copy ends its job first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import os
@@ -27,6 +32,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,10 +47,17 @@ CANARY_SIDE = 512  # of a matrix, large enough for torch to split the product am
 
 
 def main() -> int:
-    """Import, prove fit, then make copies until the other end of the channel is closed."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    """Import, prove fit, and serve."""
+    return _serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+def _serve(channel: socket.socket) -> int:
+    """Do what the first message says must be imported, then fork until the channel is closed."""
     channel.set_inheritable(False)
-    request = json.loads(channel.recv(MESSAGE_BYTES))
+    first = channel.recv(MESSAGE_BYTES)
+    if not first:
+        return 0
+    request = json.loads(first)
     worker.preload(request["device"], request["classes"], request["families"])
     reason = _unfit(request["device"])
     _reply(channel, event="unfit" if reason else "ready", reason=reason)
@@ -52,39 +65,48 @@ def main() -> int:
         return 1
     gc.collect()
     gc.freeze()  # children share these objects' pages for as long as no collection touches them
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a copy's end
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
         if not message:
             return 0
-        copy = os.fork()
-        if copy == 0:
+        serve = {"server": _serve, "copy": _run_jobs}[json.loads(message)["fork"]]
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for these children's end
+        child = os.fork()
+        if child == 0:
             channel.close()
-            _become_copy(socket.socket(fileno=descriptors[0]))
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _leave_by(functools.partial(serve, socket.socket(fileno=descriptors[0])))
         os.close(descriptors[0])
-        _reply(channel, event="copied", pid=copy)
+        _reply(channel, event="forked", pid=child)
 
 
-def _become_copy(channel: socket.socket) -> NoReturn:
-    """In a copy: run the jobs that it is given, and leave."""
+def _leave_by(last: Callable[[], int]) -> NoReturn:
+    """In a fork: do the last that there is to do, and never return into the parent's loop."""
     status = 1
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _become_reaper()
-        while message := channel.recv(MESSAGE_BYTES):
-            _serve(json.loads(message), channel)
-        status = 0
-    except BaseException:  # noqa: BLE001 - a copy must never return into the server's loop
+        status = last()
+    except BaseException:  # noqa: BLE001 - whatever it is, it ends here
         traceback.print_exc()
     finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
-def _serve(request: dict[str, Any], channel: socket.socket) -> None:
+def _run_jobs(channel: socket.socket) -> int:
+    """In a copy: run the jobs that it is given until the channel is closed."""
+    _become_reaper()
+    while message := channel.recv(MESSAGE_BYTES):
+        _run_job(json.loads(message), channel)
+    return 0
+
+
+def _run_job(request: dict[str, Any], channel: socket.socket) -> None:
     """Fork a child for a job, say its process id, wait for it, and say how it ended."""
     child = os.fork()
     if child == 0:
-        _become_worker(request, channel)
+        _leave_by(functools.partial(_work, request, channel))
     notice = os.pidfd_open(child)
     _reply(channel, event="started", pid=child)
     # Nothing is said to a copy while its job runs, but that the runner has gone.
@@ -116,28 +138,19 @@ def _become_reaper() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _become_worker(request: dict[str, Any], channel: socket.socket) -> NoReturn:
-    """In the child: take on the job's session, folder, output and variables, run it, and leave."""
-    status = 1
-    try:
-        os.setsid()
-        channel.close()
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((null, 0), (log, 1), (log, 2)):
-            os.dup2(source, target)
-        os.chdir(request["temporary"])
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        tempfile.tempdir = None  # what the server may have looked up is not the job's
-        status = worker.work(Job.from_json(request["job"]), stream.Writer(Path(request["stream"])))
-    except BaseException:  # noqa: BLE001 - the child must never return into the server's loop
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
+def _work(request: dict[str, Any], channel: socket.socket) -> int:
+    """In a job's process: take on its session, folder, output and variables, and run it."""
+    os.setsid()
+    channel.close()
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.chdir(request["temporary"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    tempfile.tempdir = None  # what the server may have looked up is not the job's
+    return worker.work(Job.from_json(request["job"]), stream.Writer(Path(request["stream"])))
 
 
 def _unfit(device: str) -> str | None:
@@ -150,15 +163,7 @@ def _unfit(device: str) -> str | None:
         return "an import has initialised CUDA"
     child = os.fork()
     if child == 0:
-        status = 1
-        try:
-            os.setsid()
-            _canary(device)
-            status = 0
-        except BaseException:  # noqa: BLE001 - the child must never return into the server's loop
-            traceback.print_exc()
-        finally:
-            os._exit(status)
+        _leave_by(functools.partial(_canary, device))
     notice = os.pidfd_open(child)
     ended = bool(select.select([notice], [], [], CANARY_TIMEOUT_S)[0])
     os.close(notice)
@@ -170,8 +175,9 @@ def _unfit(device: str) -> str | None:
     return None if status == 0 else f"its canary ended with status {status}"
 
 
-def _canary(device: str) -> None:
+def _canary(device: str) -> int:
     """What hangs or crashes in the child of an unsound fork: parallel work of each library."""
+    os.setsid()
     if "torch" in sys.modules:
         import torch
 
@@ -189,6 +195,7 @@ def _canary(device: str) -> None:
         result = compiled(np.full(CANARY_SIDE, -1.0, np.float32))[0]
         if result.any():
             raise ArithmeticError("an inference in the canary is wrong")
+    return 0
 
 
 def _reply(channel: socket.socket, **fields: Any) -> None:

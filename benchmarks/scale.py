@@ -1,0 +1,141 @@
+"""What the suite itself costs in a large run: ``python benchmarks/scale.py``.
+
+Runs of 100, 1,000 and 10,000 jobs are planned, scheduled, merged, written and summarised, with
+processes that take no time: a launcher of its own writes each job's stream at once, as a worker
+would, with the results of a real check's size; that time is not counted. Each run has a fresh
+interpreter. Prints the machine and a table of seconds, and the peak memory in MiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hf_tests import hardware, registry, stream
+from hf_tests.isolation.base import EXITED, Ending
+from hf_tests.job import Job, result_for
+from hf_tests.nightly import plan, resume, run, summary
+from hf_tests.nightly.progress import QUIET, Lines
+from hf_tests.nightly.store import RunFolder
+from hf_tests.outcome import Example, Measurement
+
+SIZES = (100, 1_000, 10_000)
+COLUMNS = ("plan", "merge", "resume", "summary", "whole")
+
+
+class InstantLauncher:
+    """Writes what a job's process would have written, and starts none."""
+
+    name = "none"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.startup_s: dict[str, float] = {}
+        self.took_s = 0.0
+
+    def run(self, job: Job, path: Path, log: Path, tick: Callable[[], bool]) -> Ending:
+        """See `hf_tests.isolation.base.Launcher.run`."""
+        del tick
+        start = time.perf_counter()
+        log.touch()
+        writer = stream.Writer(path)
+        writer.write("start", pid=0, birth=None)
+        writer.write("ready")
+        for method in job.methods:
+            writer.write("check_started", method=method)
+            writer.result(
+                result_for(
+                    job,
+                    method,
+                    "passed",
+                    measurement=Measurement(1.0, 0.5, 0.5, None, (0.01,) * 20, 1.0, 10**6),
+                    predictions=tuple({"token": f"word{i}", "score": 0.1} for i in range(5)),
+                    examples=(Example("A sentence with a [MASK].", "a word " * 20),),
+                )
+            )
+        writer.write("end")
+        writer.close()
+        self.took_s += time.perf_counter() - start
+        return Ending(EXITED, 0, time.monotonic(), 0.001, self.name)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+def whole(count: int) -> dict[str, float]:
+    """Seconds of each part of a run of so many jobs, and its peak memory."""
+    start = time.perf_counter()
+    listed = registry.load().models
+    models = [
+        dataclasses.replace(listed[index % len(listed)], id=f"owner/model-{index}")
+        for index in range(count // 2)
+    ]
+    chosen = plan.make(models, ["cpu", "openvino"], plan.Options())
+    planned = time.perf_counter()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = RunFolder.create(Path(temporary))
+        machine = hardware.Hardware("", "", "", "", 1, None, ())
+        watcher = Lines(count, QUIET)
+        launcher = InstantLauncher()
+        finished = run.execute(chosen, machine, launcher, folder, {}, watcher)
+        ran = time.perf_counter()
+        taken_up = resume.take_up(folder)
+        resumed = time.perf_counter()
+        text = summary.text(finished)
+        done = time.perf_counter()
+    if len(taken_up.done) != count or f"{len(finished.results)} passed" not in text:
+        raise SystemExit("not every job is accounted for")
+    work = launcher.took_s
+    parts = (
+        planned - start,
+        ran - planned - work,
+        resumed - ran,
+        done - resumed,
+        done - start - work,
+    )
+    return dict(zip(COLUMNS, parts, strict=True)) | {"peak": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("this system does not tell a process's peak memory")
+
+
+def main() -> None:
+    """Parse the command line, measure each size in a process of its own, print."""
+    parser = argparse.ArgumentParser(description="What the suite itself costs in a large run.")
+    parser.add_argument("--jobs", type=int, nargs="+", default=SIZES, help="default: %(default)s")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(whole(options.one)))
+        return
+    machine = hardware.detect()
+    print(
+        f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}\n"
+    )
+    print(
+        f"{'jobs':>7} " + " ".join(f"{name:>9}" for name in COLUMNS) + f" {'per job':>9} peak MiB"
+    )
+    for count in options.jobs:
+        command = [sys.executable, __file__, "--one", str(count)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        cells = " ".join(f"{found[name]:7.2f} s" for name in COLUMNS)
+        each = found["whole"] / count * 1000
+        print(f"{count:7} {cells} {each:6.2f} ms {found['peak']:8.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
