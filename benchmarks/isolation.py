@@ -22,7 +22,7 @@ from hf_tests.isolation import launcher_of
 from hf_tests.isolation.base import Launcher
 from hf_tests.job import Job
 from hf_tests.nightly import plan, schedule
-from hf_tests.probe import integrity
+from hf_tests.probe import reference
 
 METHODS = ("none", "fork", "spawn")
 
@@ -51,7 +51,7 @@ def once(launcher: Launcher, job: Job, folder: Path) -> float:
     """Milliseconds from asking for a job to having its results."""
     path, log = folder / "stream", folder / "log"
     path.unlink(missing_ok=True)
-    integrity.audit.cache_clear()  # each job does all of its work, in this process too
+    reference.audit.cache_clear()  # each job does all of its work, in this process too
     start = time.perf_counter()
     ending = launcher.run(job, path, log, lambda: True)
     done = schedule.complete(job, path, log, ending)

@@ -126,6 +126,7 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
         "stage": record.stage,
         "duration": time.perf_counter() - start,
         "measurement": record.measurement,
+        "parity": record.parity,
     }
     if record.verdict is not None:
         fields["predictions"] = record.verdict.predictions

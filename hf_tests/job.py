@@ -27,7 +27,9 @@ class Job:
     may take beyond what it starts with; None is no limit. ``needs_mb`` is the memory that it will
     take, as estimated from its checkpoint's size. ``cores`` are the processor's cores that it has
     for itself, with as many threads; empty for all of them. ``attempt`` is 2 where it is run again
-    because it failed.
+    because it failed. ``dtype`` is that of the network, empty for the device's usual one;
+    ``reference_dir`` the folder where the jobs of a run keep the outputs that others are held
+    against, empty where each makes its own.
     """
 
     model: Model
@@ -45,6 +47,8 @@ class Job:
     needs_mb: float = 0.0
     cores: tuple[int, ...] = ()
     attempt: int = 1
+    dtype: str = ""
+    reference_dir: str = ""
 
     @functools.cached_property
     def name(self) -> str:

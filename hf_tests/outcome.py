@@ -101,6 +101,26 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Parity:
+    """How far a check's outputs are from the float32 reference on the CPU, for the same inputs.
+
+    ``nrmse`` is the normalised root mean square error of ``output``, the worst of those compared;
+    None where that is missing, of another shape or not finite. ``cosine`` is the least similarity,
+    ``top1_agreement`` the share of positions whose most likely class is the same, ``equal_tokens``
+    that of generated tokens; None where there are none. ``noise_floor`` is the nrmse of the
+    reference itself against float64. See `hf_tests.probe.parity` and `hf_tests.probe.tolerances`.
+    """
+
+    nrmse: float | None
+    output: str
+    cosine: float
+    top1_agreement: float | None
+    tolerance: float
+    noise_floor: float | None = None
+    equal_tokens: float | None = None
+
+
+@dataclass(frozen=True)
 class Rerun:
     """How a check ended that was run once more, in a fresh process, because it had failed."""
 
@@ -139,6 +159,7 @@ class CheckResult:
     measurement: Measurement = dataclasses.field(default_factory=Measurement)
     predictions: tuple[Any, ...] = ()
     examples: tuple[Example, ...] = ()
+    parity: Parity | None = None
     jobs_beside: int = 0
     rerun: Rerun | None = None
 
@@ -172,6 +193,7 @@ class CheckResult:
             **vars(self),
             "measurement": vars(self.measurement),
             "examples": [vars(example) for example in self.examples],
+            "parity": None if self.parity is None else vars(self.parity),
             "rerun": None if self.rerun is None else vars(self.rerun),
         }
 
@@ -186,8 +208,9 @@ class CheckResult:
         measurement["trial_times"] = tuple(measurement["trial_times"])
         examples = tuple(Example(**example) for example in values.pop("examples"))
         predictions = tuple(values.pop("predictions"))
-        rerun = values.pop("rerun", None)
+        parity, rerun = values.pop("parity", None), values.pop("rerun", None)
         return cls(
+            parity=None if parity is None else Parity(**parity),
             rerun=None if rerun is None else Rerun(**rerun),
             measurement=Measurement(**measurement),
             predictions=predictions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -132,6 +133,8 @@ def execute(
         }
         write_run(folder, report.outcomes, report.machine, described, report.reruns)
         folder.make_latest()
+        if not finished.interrupted:
+            shutil.rmtree(folder.references, ignore_errors=True)
     return finished
 
 

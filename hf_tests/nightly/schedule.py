@@ -176,7 +176,11 @@ class Schedule:
         try:
             used = accelerator.used_mb(job.device)
             ending = self._launcher.run(
-                job.replace(cores=claim.cores, memory_limit_mb=claim.memory_mb),
+                job.replace(
+                    cores=claim.cores,
+                    memory_limit_mb=claim.memory_mb,
+                    reference_dir=str(self._folder.references),
+                ),
                 path,
                 log,
                 self._tick,

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ class RunFolder:
         """Folder of the jobs' logs."""
         return self.path / "logs"
 
+    @property
+    def references(self) -> Path:
+        """Folder of the outputs that others are held against, while the run goes on."""
+        return (self.path / "references").resolve()
+
     def stream(self, job: Job) -> Path:
         """The job's stream."""
         return self.jobs / f"{job.name}.jsonl"
@@ -135,13 +141,15 @@ def _lines(data: Any, depth: int, newline: str) -> str:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-_ENCODED: dict[Any, str] = {None: "null", True: "true", False: "false"}
+_WORDS: dict[Any, str] = {None: "null", True: "true", False: "false"}
 
 
 def _dump(value: Any) -> str:
-    # The encoder prepares itself anew for everything but a text; most values are one of a few.
+    # The encoder prepares itself anew for each value; most are texts or one of three words.
+    if isinstance(value, str):
+        return encode_basestring(value)
     if value is None or value is True or value is False:
-        return _ENCODED[value]
+        return _WORDS[value]
     return _ENCODER.encode(value)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_tests.job import Job
+
 
 def is_openvino(device: str) -> bool:
     """Whether a device belongs to OpenVINO."""
@@ -60,8 +62,10 @@ def synchronize(device: str) -> None:
         torch.mps.synchronize()
 
 
-def default_dtype(device: str) -> Any:
-    """float32 on a CPU, where it is the reference; the checkpoint's own dtype elsewhere."""
+def dtype_of(job: Job) -> Any:
+    """The job's dtype; by default float32 on a CPU and the checkpoint's own elsewhere."""
     import torch
 
-    return torch.float32 if device == "cpu" else "auto"
+    if job.dtype:
+        return getattr(torch, job.dtype)
+    return torch.float32 if job.device == "cpu" else "auto"

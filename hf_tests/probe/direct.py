@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, devices, inference, integrity, memory, tasks
+from hf_tests.probe import (
+    checkpoints,
+    classes,
+    devices,
+    inference,
+    integrity,
+    memory,
+    reference,
+    tasks,
+)
 from hf_tests.probe.record import Record
 
 
@@ -25,7 +34,7 @@ def check(job: Job, record: Record) -> None:
                 folder,
                 output_loading_info=True,
                 use_safetensors=True,  # a pickle could run code
-                dtype=devices.default_dtype(job.device),
+                dtype=devices.dtype_of(job),
             )
             network = network.eval().to(devices.torch_device(job.device))
     integrity.check_loading(info)
@@ -37,8 +46,12 @@ def check(job: Job, record: Record) -> None:
     )
     subject = tasks.Subject(job.model, network, processor)
     record.stage = "inputs"
-    inputs = {
-        name: value.to(network.device, network.dtype if value.is_floating_point() else None)
-        for name, value in task.inputs(subject).items()
-    }
-    inference.measure(job, record, subject, inputs, peak)
+    plain = task.inputs(subject)
+    inputs = inference.on_device(network, plain)
+    outputs = inference.measure(job, record, subject, inputs, peak)
+    with record.timed("reference"):
+        is_reference = job.device == "cpu" and record.measurement.dtype == "float32"
+        expected = reference.find(job, plain) or reference.make(
+            job, folder, processor, plain, network if is_reference else None
+        )
+    inference.compare(job, record, subject, inputs, expected, outputs)

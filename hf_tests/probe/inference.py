@@ -1,12 +1,15 @@
-"""The common end of the methods that call a network themselves: run, time, judge."""
+"""The common end of the methods that call a network themselves: run, time, judge, compare."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hf_tests.job import Job
-from hf_tests.probe import memory, tasks, timing
+from hf_tests.probe import memory, parity, tasks, timing, tolerances
+from hf_tests.probe.judge import require
 from hf_tests.probe.record import Record
+from hf_tests.probe.reference import Reference
 
 
 def measure(
@@ -15,15 +18,18 @@ def measure(
     subject: tasks.Subject,
     inputs: dict[str, Any],
     peak: memory.PeakMemory,
-) -> None:
+) -> Any:
     """Run the network on its inputs, keep times and memory, and judge the last outputs.
 
-    Raises WrongOutput, or whatever the network raises.
+    Returns the outputs. Raises WrongOutput, also where the same inputs did not give the same
+    outputs, or whatever the network raises.
     """
     import torch
 
     task = tasks.get(job.model.task)
     with record.timed("inference"), torch.inference_mode():
+        # OpenVINO's outputs are views of memory that the next inference fills.
+        first = [tensor.clone() for tensor in _tensors(task.run(subject, inputs))]
         outputs, times = timing.trials(
             lambda: task.run(subject, inputs), job.device, job.warmup, job.trials
         )
@@ -31,3 +37,69 @@ def measure(
     record.note_memory(peak)
     with record.timed("judgement"), torch.inference_mode():
         record.verdict = task.judge(subject, inputs, outputs)
+        _demand_equal(first, list(_tensors(outputs)))
+    return outputs
+
+
+def compare(
+    job: Job,
+    record: Record,
+    subject: tasks.Subject,
+    inputs: dict[str, Any],
+    reference: Reference,
+    outputs: Any = None,
+) -> None:
+    """Hold the network against the reference; ``outputs`` are those of its own run, if any.
+
+    Raises WrongOutput where they differ by more than the tolerance.
+    """
+    import torch
+
+    task = tasks.get(job.model.task)
+    with record.timed("parity"), torch.inference_mode():
+        found = task.compared(subject, inputs, reference.tokens)
+        generated = None if outputs is None else task.generated(outputs)
+        equal = None
+        if generated is not None and reference.tokens is not None:
+            equal = float((generated == reference.tokens).double().mean())
+        record.parity = parity.compare(
+            {name: tensor.detach().float().cpu() for name, tensor in found.items()},
+            reference.outputs,
+            tolerances.tolerance(
+                record.measurement.dtype or "float32", job.device, reference.noise_floor
+            ),
+            reference.noise_floor,
+            equal,
+        )
+    parity.demand(record.parity)
+
+
+def on_device(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs on a torch network's device, those of floating point in its dtype."""
+    return {
+        name: value.to(network.device, network.dtype if value.is_floating_point() else None)
+        for name, value in inputs.items()
+    }
+
+
+def _demand_equal(first: Sequence[Any], last: Sequence[Any]) -> None:
+    import torch
+
+    same = len(first) == len(last) and all(
+        torch.equal(one, other) for one, other in zip(first, last, strict=True)
+    )
+    require(same, "the same inputs did not give the same outputs twice")
+
+
+def _tensors(outputs: Any) -> Iterator[Any]:
+    """All tensors in what a network returned."""
+    import torch
+
+    if isinstance(outputs, torch.Tensor):
+        yield outputs
+    elif isinstance(outputs, Mapping):
+        for value in outputs.values():
+            yield from _tensors(value)
+    elif isinstance(outputs, (list, tuple)):
+        for value in outputs:
+            yield from _tensors(value)

@@ -6,13 +6,11 @@ and its output is noise. Here that is an error.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hf_tests.probe import classes, memory
 from hf_tests.probe.tasks import base
 
 SHOWN = 4  # names in a message
@@ -94,20 +92,6 @@ def check_class(network: Any, class_name: str) -> None:
         raise CorruptCheckpoint(
             f"the checkpoint loads as {found}, and the registry says {class_name}"
         )
-
-
-@functools.cache
-def audit(folder: str, class_name: str) -> tuple[int, float]:
-    """Load a checkpoint once in this process with torch, check it, and let it go again.
-
-    For methods that load by themselves and do not say what they found. Returns the number of
-    parameters and their size in MiB.
-    """
-    cls = classes.transformers_class(class_name)
-    network, info = cls.from_pretrained(folder, output_loading_info=True, use_safetensors=True)
-    check_loading(info)
-    check_values(network)
-    return memory.model_size(network)
 
 
 def _some(names: list[str]) -> str:

@@ -6,11 +6,20 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, devices, inference, integrity, memory, tasks
+from hf_tests.probe import (
+    checkpoints,
+    classes,
+    devices,
+    inference,
+    integrity,
+    memory,
+    reference,
+    tasks,
+)
 from hf_tests.probe.record import Record
 
-CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
-"""OpenVINO computes in bfloat16 by default where the processor can; the reference is float32."""
+PRECISION = {"": "f32", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+"""OpenVINO's names. It computes in bfloat16 by default where the processor can."""
 
 
 def check(job: Job, record: Record) -> None:
@@ -24,11 +33,15 @@ def check(job: Job, record: Record) -> None:
     with record.timed("checkpoint"):
         folder = str(checkpoints.folder_of(job))
         record.checkpoint = folder
-    with record.timed("model"):
-        count, _ = integrity.audit(folder, job.model.class_name)
-    peak = memory.PeakMemory(job.device)
     with record.timed("tokenizer", "tokenizer_load_time"):
         processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
+    with record.timed("inputs"):
+        inputs = task.inputs(tasks.Subject(job.model, None, processor))
+    with record.timed("reference"):
+        expected = reference.find(job, inputs)
+        if expected is None:
+            reference.audit(folder, job.model.class_name)
+    peak = memory.PeakMemory(job.device)
     cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
     needed: dict[str, Any] = {}
     for item in job.model.export:
@@ -49,19 +62,22 @@ def check(job: Job, record: Record) -> None:
     parts = (record.measurement.tokenizer_load_time, record.measurement.model_load_time)
     record.note(
         load_time=sum(part or 0.0 for part in parts),
-        num_parameters=count,
         model_size_mb=constants_mb(network),
-        dtype="float32",
+        dtype=job.dtype or "float32",
     )
     integrity.check_tokenizer(processor, network.config)
     subject = tasks.Subject(job.model, network, processor)
-    record.stage = "inputs"
-    inference.measure(job, record, subject, task.inputs(subject), peak)
+    outputs = inference.measure(job, record, subject, inputs, peak)
+    with record.timed("reference"):
+        # Torch's own run of the model comes after OpenVINO's: it has been seen to disturb it.
+        expected = expected or reference.make(job, folder, processor, inputs)
+        record.note(num_parameters=expected.num_parameters)
+    inference.compare(job, record, subject, inputs, expected, outputs)
 
 
 def _config(job: Job) -> dict[str, str]:
     """OpenVINO's properties for a job: the precision, and its threads where it has own cores."""
-    config = dict(CONFIG)
+    config = {"INFERENCE_PRECISION_HINT": PRECISION[job.dtype]}
     if job.cores and devices.openvino_name(job.device) == "CPU":
         config["INFERENCE_NUM_THREADS"] = str(len(job.cores))
     return config

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, devices, integrity, memory, tasks, timing
+from hf_tests.probe import (
+    checkpoints,
+    classes,
+    devices,
+    inference,
+    integrity,
+    memory,
+    reference,
+    tasks,
+    timing,
+)
 from hf_tests.probe.record import Record, Skip
 
 
@@ -27,15 +37,17 @@ def check(job: Job, record: Record) -> None:
     with record.timed("checkpoint"):
         folder = str(checkpoints.folder_of(job))
         record.checkpoint = folder
-    with record.timed("model"):
-        count, size = integrity.audit(folder, job.model.class_name)
+    with record.timed("reference"):
+        processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
+        plain = task.inputs(tasks.Subject(job.model, None, processor))
+        expected = reference.find(job, plain) or reference.make(job, folder, processor, plain)
     peak = memory.PeakMemory(job.device)
     with record.timed("model", "load_time"):
         pipe = pipeline(
             name,
             model=folder,
             device=devices.torch_device(job.device),
-            dtype=devices.default_dtype(job.device),
+            dtype=devices.dtype_of(job),
         )
     integrity.check_class(pipe.model, job.model.class_name)
     integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)
@@ -51,3 +63,6 @@ def check(job: Job, record: Record) -> None:
     record.note_memory(peak)
     record.stage = "judgement"
     record.verdict = task.judge_answer(job.model, pipe, answer)
+    subject = tasks.Subject(job.model, pipe.model, processor)
+    inputs = inference.on_device(pipe.model, plain)
+    inference.compare(job, record, subject, inputs, expected)

@@ -9,7 +9,7 @@ import unittest
 from collections.abc import Iterator
 from typing import Any
 
-from hf_tests.outcome import Measurement
+from hf_tests.outcome import Measurement, Parity
 from hf_tests.probe.memory import PeakMemory
 from hf_tests.probe.tasks.base import Verdict
 
@@ -29,6 +29,7 @@ class Record:
         self.stage = "start"
         self.checkpoint: str | None = None
         self.verdict: Verdict | None = None
+        self.parity: Parity | None = None
         self.measurement = Measurement()
 
     def note(self, **figures: Any) -> None:

@@ -37,6 +37,16 @@ class AutomaticSpeechRecognition(base.Task):
             return subject.network.generate(**inputs, **settings)
         return subject.network(**inputs)
 
+    def generated(self, outputs: Any) -> Any:
+        return None if hasattr(outputs, "logits") else generation.last_tokens(outputs)
+
+    def compared(
+        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        if tokens is not None:
+            inputs = generation.started(subject, inputs, tokens)
+        return {"logits": subject.network(**inputs).logits}
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         size = base.vocabulary_size(subject.config)
         if subject.network.can_generate():

@@ -46,6 +46,9 @@ class Task(abc.ABC):
     name: str
     processor_class: str
     openvino_class: str
+    compared_outputs: tuple[str, ...] = ("logits",)
+    """The network's outputs that are held against the reference."""
+
     pipeline_dependencies: tuple[str, ...] = ()
     """Distributions that the pipeline needs and the model itself does not."""
 
@@ -61,6 +64,21 @@ class Task(abc.ABC):
     def run(self, subject: Subject, inputs: dict[str, Any]) -> Any:
         """One inference: what is timed."""
         return subject.network(**inputs)
+
+    def generated(self, outputs: Any) -> Any:
+        """The ids that `run` has generated, shape (1, NEW_TOKENS); None where it generates none."""
+        del outputs
+        return None
+
+    def compared(self, subject: Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+        """One forward pass's tensors by name, to be held against the reference.
+
+        ``tokens`` are those that the reference has generated, as `generated` gives them: a model
+        that generates is compared on these, not on its own.
+        """
+        del tokens
+        outputs = subject.network(**inputs)
+        return {name: outputs[name] for name in self.compared_outputs}
 
     @abc.abstractmethod
     def judge(self, subject: Subject, inputs: dict[str, Any], outputs: Any) -> Verdict:

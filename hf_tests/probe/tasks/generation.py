@@ -34,6 +34,39 @@ def generate(subject: base.Subject, inputs: dict[str, Any]) -> Any:
     )
 
 
+def last_tokens(sequences: Any) -> Any:
+    """The ids that were generated, shape (1, NEW_TOKENS), whatever stands before them."""
+    return sequences[:, -base.NEW_TOKENS :].cpu()
+
+
+def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+    """A decoder's inputs with tokens behind its prompt."""
+    import torch
+
+    ids = inputs["input_ids"]
+    tokens = tokens.to(ids.device)
+    mask = inputs.get("attention_mask", torch.ones_like(ids))
+    return {
+        **inputs,
+        "input_ids": torch.cat([ids, tokens], 1),
+        "attention_mask": torch.cat([mask, torch.ones_like(tokens)], 1),
+    }
+
+
+def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+    """An encoder-decoder's inputs with the decoder at its start and all tokens but the last."""
+    import torch
+
+    start = torch.full((1, 1), subject.config.decoder_start_token_id, dtype=tokens.dtype)
+    ids = torch.cat([start, tokens[:, :-1]], 1).to(subject.network.device)
+    return {**inputs, "decoder_input_ids": ids}
+
+
+def logits_of_new(outputs: Any) -> dict[str, Any]:
+    """The logits from which each new token was chosen, shape (1, NEW_TOKENS, vocabulary)."""
+    return {"logits": outputs.logits[:, -base.NEW_TOKENS - 1 : -1]}
+
+
 def judge_generated(subject: base.Subject, outputs: Any, prompt_tokens: int) -> list[int]:
     """Assert shapes, finite logits and ids in range; returns the new tokens' ids.
 

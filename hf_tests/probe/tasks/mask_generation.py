@@ -20,6 +20,7 @@ class MaskGeneration(base.Task):
     name = "mask-generation"
     processor_class = "AutoProcessor"
     openvino_class = "OVSamModel"
+    compared_outputs = ("pred_masks", "iou_scores")
     pipeline_dependencies = ("torchvision",)  # it drops overlapping masks by torchvision's NMS
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
@@ -32,6 +33,13 @@ class MaskGeneration(base.Task):
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         names = ("pixel_values", "input_points")
         return subject.network(**{name: inputs[name] for name in names})
+
+    def compared(
+        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        del tokens
+        outputs = self.run(subject, inputs)
+        return {name: outputs[name] for name in self.compared_outputs}
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         scores = outputs.iou_scores.float().cpu()

@@ -29,6 +29,15 @@ class Text2TextGeneration(base.Task):
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         return generation.generate(subject, inputs)
 
+    def generated(self, outputs: Any) -> Any:
+        return generation.last_tokens(outputs.sequences)
+
+    def compared(
+        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        outputs = subject.network(**generation.started(subject, inputs, tokens))
+        return {"logits": outputs.logits}
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         start = subject.config.decoder_start_token_id
         judge.require(

@@ -29,6 +29,14 @@ class TextGeneration(base.Task):
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         return generation.generate(subject, inputs)
 
+    def generated(self, outputs: Any) -> Any:
+        return generation.last_tokens(outputs.sequences)
+
+    def compared(
+        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        return generation.logits_of_new(subject.network(**generation.continued(inputs, tokens)))
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         length = inputs["input_ids"].shape[1]
         ids = generation.judge_generated(subject, outputs, length)

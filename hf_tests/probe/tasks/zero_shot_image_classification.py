@@ -19,6 +19,7 @@ class ZeroShotImageClassification(base.Task):
     name = "zero-shot-image-classification"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForZeroShotImageClassification"
+    compared_outputs = ("logits_per_image", "image_embeds", "text_embeds")
 
     def labels(self, model: Model) -> list[str]:
         """The model's sample labels."""

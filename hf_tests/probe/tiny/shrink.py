@@ -22,8 +22,9 @@ LABELS = 10
 PATCHES_A_SIDE = 4
 MIN_IMAGE = 32  # pixels
 WINDOW = 4  # patches a side of an attention window
-INITIALIZER_RANGE = 0.1  # about 1 / sqrt(WIDTH) / 2: outputs of a readable scale at this width
+INITIALIZER_RANGE = 0.18  # about 1 / sqrt(WIDTH): every layer, head and position weighs as much
 
+INITIALIZER_FIELDS = frozenset({"initializer_range", "init_std"})
 WIDTH_FIELDS = frozenset(
     {"hidden_size", "d_model", "n_embd", "dim", "projection_dim", "projection_size",
      "embed_dim", "word_embed_proj_dim"}
@@ -150,7 +151,7 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
         return _cap(value, WIDTH)
     if name == "window_size" and isinstance(heads, list):
         return _cap(value, WINDOW)
-    if name == "initializer_range" and isinstance(value, float):
+    if name in INITIALIZER_FIELDS and isinstance(value, float):
         return INITIALIZER_RANGE
     return value
 

@@ -1,0 +1,185 @@
+"""The reference: what the checkpoint's class gives in float32 on the CPU for the same inputs.
+
+The first check that needs it makes it; the others of the run read it from a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_tests import filenames
+from hf_tests.job import Job
+from hf_tests.probe import classes, integrity, memory, parity, tasks
+
+OUTPUT, TOKENS = "output.", "tokens"
+DOUBLE_LIMIT_MB = 4096.0
+"""Largest float32 model whose float64 twin is run too: it takes twice the memory."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A float32 model's outputs, and what was found out about it while it was there.
+
+    ``outputs`` are tensors by name; ``tokens`` the ids that it generated, shape (1, new tokens),
+    None for a task that generates none. ``noise_floor`` is the normalised RMSE of the outputs
+    against the same model's in float64: what rounding alone makes; None where it could not be run.
+    """
+
+    outputs: dict[str, Any]
+    tokens: Any
+    num_parameters: int
+    size_mb: float
+    noise_floor: float | None
+
+
+def find(job: Job, inputs: Mapping[str, Any]) -> Reference | None:
+    """The reference for these inputs, where the run has one already."""
+    path = _path(job, inputs)
+    if path is None or not path.is_file():
+        return None
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(file.metadata()["reference"])
+    outputs = {
+        name.removeprefix(OUTPUT): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(OUTPUT)
+    }
+    return Reference(outputs, tensors.get(TOKENS), **facts)
+
+
+def make(
+    job: Job, folder: str, processor: Any, inputs: Mapping[str, Any], network: Any = None
+) -> Reference:
+    """Make the reference and keep it for the run.
+
+    ``inputs`` are tensors on the CPU as the processor gave them. ``network`` is the model where it
+    is loaded already, in float32 on the CPU. Raises CorruptCheckpoint where the checkpoint is not
+    whole, and what the model raises.
+    """
+    if network is None:
+        network = load(folder, job.model.class_name)
+    task = tasks.get(job.model.task)
+    subject = tasks.Subject(job.model, network, processor)
+    import torch
+
+    with torch.inference_mode():
+        tokens = task.generated(task.run(subject, dict(inputs)))
+        outputs = _outputs(task, subject, inputs, tokens)
+        count, size = memory.model_size(network)
+        floor = _noise_floor(task, subject, inputs, tokens, outputs) if _fits(size) else None
+    reference = Reference(outputs, tokens, count, size, floor)
+    path = _path(job, inputs)
+    if path is not None:
+        _save(reference, path)
+    return reference
+
+
+def load(folder: str, class_name: str) -> Any:
+    """The checkpoint's model in float32 on the CPU. Raises CorruptCheckpoint."""
+    import torch
+
+    network, info = classes.transformers_class(class_name).from_pretrained(
+        folder, output_loading_info=True, use_safetensors=True, dtype=torch.float32
+    )
+    integrity.check_loading(info)
+    integrity.check_values(network)
+    return network.eval()
+
+
+def _outputs(
+    task: tasks.Task, subject: tasks.Subject, inputs: Mapping[str, Any], tokens: Any
+) -> dict[str, Any]:
+    found = task.compared(subject, dict(inputs), tokens)
+    return {name: tensor.detach().float().cpu().contiguous() for name, tensor in found.items()}
+
+
+def _noise_floor(
+    task: tasks.Task,
+    subject: tasks.Subject,
+    inputs: Mapping[str, Any],
+    tokens: Any,
+    outputs: Mapping[str, Any],
+) -> float | None:
+    """Normalised RMSE of float32 outputs against float64; None where the model cannot run so."""
+    import torch
+
+    network = subject.network.to(torch.float64)
+    try:
+        wide = {
+            name: value.double() if value.is_floating_point() else value
+            for name, value in inputs.items()
+        }
+        found = {
+            name: tensor.detach().double().cpu()
+            for name, tensor in task.compared(subject, wide, tokens).items()
+        }
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        return None  # an operator without a float64 form, or a dtype that the code takes for given
+    finally:
+        network.to(torch.float32)  # without loss: it was float32 before
+    return max(parity.nrmse(outputs[name], tensor) for name, tensor in found.items())
+
+
+def _fits(size_mb: float) -> bool:
+    return size_mb <= DOUBLE_LIMIT_MB
+
+
+def _path(job: Job, inputs: Mapping[str, Any]) -> Path | None:
+    if not job.reference_dir:
+        return None
+    name = f"{filenames.escape(job.model.id)}-{_digest(inputs)}.safetensors"
+    return Path(job.reference_dir) / filenames.escape(job.model.family) / name
+
+
+def _digest(inputs: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(inputs.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _save(reference: Reference, path: Path) -> None:
+    """Write the file under a temporary name and rename it: others may look for it meanwhile."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {OUTPUT + name: tensor for name, tensor in reference.outputs.items()}
+    if reference.tokens is not None:
+        tensors[TOKENS] = reference.tokens.contiguous()
+    facts = {
+        "num_parameters": reference.num_parameters,
+        "size_mb": reference.size_mb,
+        "noise_floor": reference.noise_floor,
+    }
+    descriptor, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
+    os.close(descriptor)
+    try:
+        save_file(tensors, temporary, metadata={"reference": json.dumps(facts)})
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@functools.lru_cache(maxsize=4)
+def audit(folder: str, class_name: str) -> tuple[int, float]:
+    """Load a checkpoint once in this process, check it, and let it go again.
+
+    For what cannot have the reference in its process before it has done its own work. Returns the
+    number of parameters and their size in MiB. Raises CorruptCheckpoint.
+    """
+    return memory.model_size(load(folder, class_name))
