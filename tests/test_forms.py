@@ -7,7 +7,7 @@ import unittest
 
 from hf_tests import filenames, outcome, stream
 from hf_tests.job import Job
-from hf_tests.outcome import CheckResult, Example, Measurement
+from hf_tests.outcome import CheckResult, Example, Measurement, Parity, Rerun
 from tests import support
 
 
@@ -65,6 +65,8 @@ class TestCheckResult(unittest.TestCase):
             predictions=({"token": "x"},),
             examples=(Example("in", {"out": 1}),),
             measurement=Measurement(load_time=1.0, trial_times=(0.1, 0.2)),
+            parity=Parity(1e-6, "logits", 1.0, 1.0, 1e-5),
+            rerun=Rerun("passed"),
         )
         again = CheckResult.from_json(json.loads(json.dumps(result.to_json())))
         self.assertEqual(again, result)
