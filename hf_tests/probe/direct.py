@@ -52,6 +52,6 @@ def check(job: Job, record: Record) -> None:
     with record.timed("reference"):
         is_reference = job.device == "cpu" and record.measurement.dtype == "float32"
         expected = reference.find(job, plain) or reference.make(
-            job, folder, processor, plain, network if is_reference else None
+            job, folder, processor, plain, network if is_reference else None, outputs
         )
     inference.compare(job, record, subject, inputs, expected, outputs)

@@ -60,23 +60,33 @@ def find(job: Job, inputs: Mapping[str, Any]) -> Reference | None:
 
 
 def make(
-    job: Job, folder: str, processor: Any, inputs: Mapping[str, Any], network: Any = None
+    job: Job,
+    folder: str,
+    processor: Any,
+    inputs: Mapping[str, Any],
+    network: Any = None,
+    ran: Any = None,
 ) -> Reference:
     """Make the reference and keep it for the run.
 
     ``inputs`` are tensors on the CPU as the processor gave them. ``network`` is the model where it
-    is loaded already, in float32 on the CPU. Raises CorruptCheckpoint where the checkpoint is not
-    whole, and what the model raises.
+    is loaded already, in float32 on the CPU, and ``ran`` what its task's run on the inputs gave.
+    Raises CorruptCheckpoint where the checkpoint is not whole, and what the model raises.
     """
     if network is None:
-        network = load(folder, job.model.class_name)
+        network, ran = load(folder, job.model.class_name), None
     task = tasks.get(job.model.task)
     subject = tasks.Subject(job.model, network, processor)
     import torch
 
     with torch.inference_mode():
-        tokens = task.generated(task.run(subject, dict(inputs)))
-        outputs = _outputs(task, subject, inputs, tokens)
+        if ran is None:
+            ran = task.run(subject, dict(inputs))
+        tokens = task.generated(ran)
+        found = task.compared(ran) if tokens is None else task.forced(subject, dict(inputs), tokens)
+        outputs = {
+            name: tensor.detach().float().cpu().contiguous() for name, tensor in found.items()
+        }
         count, size = memory.model_size(network)
         floor = _noise_floor(task, subject, inputs, tokens, outputs) if _fits(size) else None
     reference = Reference(outputs, tokens, count, size, floor)
@@ -98,13 +108,6 @@ def load(folder: str, class_name: str) -> Any:
     return network.eval()
 
 
-def _outputs(
-    task: tasks.Task, subject: tasks.Subject, inputs: Mapping[str, Any], tokens: Any
-) -> dict[str, Any]:
-    found = task.compared(subject, dict(inputs), tokens)
-    return {name: tensor.detach().float().cpu().contiguous() for name, tensor in found.items()}
-
-
 def _noise_floor(
     task: tasks.Task,
     subject: tasks.Subject,
@@ -121,15 +124,15 @@ def _noise_floor(
             name: value.double() if value.is_floating_point() else value
             for name, value in inputs.items()
         }
-        found = {
-            name: tensor.detach().double().cpu()
-            for name, tensor in task.compared(subject, wide, tokens).items()
-        }
+        if tokens is None:
+            found = task.compared(task.run(subject, wide))
+        else:
+            found = task.forced(subject, wide, tokens)
     except (RuntimeError, TypeError, ValueError, NotImplementedError):
         return None  # an operator without a float64 form, or a dtype that the code takes for given
     finally:
         network.to(torch.float32)  # without loss: it was float32 before
-    return max(parity.nrmse(outputs[name], tensor) for name, tensor in found.items())
+    return max(parity.nrmse(outputs[name], tensor.cpu()) for name, tensor in found.items())
 
 
 def _fits(size_mb: float) -> bool:

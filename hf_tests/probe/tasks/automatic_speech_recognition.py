@@ -40,12 +40,8 @@ class AutomaticSpeechRecognition(base.Task):
     def generated(self, outputs: Any) -> Any:
         return None if hasattr(outputs, "logits") else generation.last_tokens(outputs)
 
-    def compared(
-        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
-    ) -> dict[str, Any]:
-        if tokens is not None:
-            inputs = generation.started(subject, inputs, tokens)
-        return {"logits": subject.network(**inputs).logits}
+    def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+        return {"logits": subject.network(**generation.started(subject, inputs, tokens)).logits}
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         size = base.vocabulary_size(subject.config)

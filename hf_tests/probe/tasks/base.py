@@ -70,15 +70,17 @@ class Task(abc.ABC):
         del outputs
         return None
 
-    def compared(self, subject: Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-        """One forward pass's tensors by name, to be held against the reference.
-
-        ``tokens`` are those that the reference has generated, as `generated` gives them: a model
-        that generates is compared on these, not on its own.
-        """
-        del tokens
-        outputs = subject.network(**inputs)
+    def compared(self, outputs: Any) -> dict[str, Any]:
+        """The tensors by name, among the outputs of `run`, that are held against the reference."""
         return {name: outputs[name] for name in self.compared_outputs}
+
+    def forced(self, subject: Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+        """The same of a model that generates, from one pass over the reference's own ``tokens``.
+
+        ``tokens`` are as `generated` gives them. After one other choice, two models that are both
+        right would go on with different texts.
+        """
+        raise NotImplementedError(f"{self.name} generates no tokens")
 
     @abc.abstractmethod
     def judge(self, subject: Subject, inputs: dict[str, Any], outputs: Any) -> Verdict:

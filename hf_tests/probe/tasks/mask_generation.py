@@ -34,13 +34,6 @@ class MaskGeneration(base.Task):
         names = ("pixel_values", "input_points")
         return subject.network(**{name: inputs[name] for name in names})
 
-    def compared(
-        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
-    ) -> dict[str, Any]:
-        del tokens
-        outputs = self.run(subject, inputs)
-        return {name: outputs[name] for name in self.compared_outputs}
-
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         scores = outputs.iou_scores.float().cpu()
         masks = outputs.pred_masks.float().cpu()

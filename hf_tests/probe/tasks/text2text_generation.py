@@ -32,9 +32,7 @@ class Text2TextGeneration(base.Task):
     def generated(self, outputs: Any) -> Any:
         return generation.last_tokens(outputs.sequences)
 
-    def compared(
-        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
-    ) -> dict[str, Any]:
+    def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         outputs = subject.network(**generation.started(subject, inputs, tokens))
         return {"logits": outputs.logits}
 

@@ -32,9 +32,7 @@ class TextGeneration(base.Task):
     def generated(self, outputs: Any) -> Any:
         return generation.last_tokens(outputs.sequences)
 
-    def compared(
-        self, subject: base.Subject, inputs: dict[str, Any], tokens: Any
-    ) -> dict[str, Any]:
+    def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         return generation.logits_of_new(subject.network(**generation.continued(inputs, tokens)))
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
