@@ -119,6 +119,16 @@ class TestEndings(unittest.TestCase):
         done = self.run_code(code, timeout_s=2.0)
         self.assert_second(done, "timeout", "timeout", "was stopped")
 
+    def test_hang_in_native_code_that_takes_no_signal(self) -> None:
+        """No Python runs in it any more, so no handler would; only the kernel can end it."""
+        code = (
+            "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
+            "library = ctypes.PyDLL(None)\n"  # which keeps the interpreter's lock
+            "while True: library.pause()"
+        )
+        done = self.run_code(code, timeout_s=2.0)
+        self.assert_second(done, "timeout", "timeout", "was stopped")
+
     def test_children_left_behind_are_ended(self) -> None:
         note = self.folder / "pid"
         code = (
@@ -234,7 +244,7 @@ class TestForkedEndings(TestEndings):
                 between()
         return outcomes
 
-    def test_server_killed_between_jobs_is_replaced(self) -> None:
+    def test_copy_killed_between_jobs_is_replaced(self) -> None:
         note = self.folder / "server"
         code = f"Path({str(note)!r}).write_text(str(os.getppid()))\n{PASSED}"
         servers: list[str] = []
@@ -246,6 +256,20 @@ class TestForkedEndings(TestEndings):
         for done in self.run_twice(self.launcher(code), kill):
             self.assertEqual([result.status for result in done.results], ["passed", "passed"])
         self.assertNotEqual(note.read_text(), servers[0])
+
+    def test_base_server_killed_between_jobs_is_replaced(self) -> None:
+        """It and the copies of it; they are a process group of their own."""
+        note = self.folder / "server"
+        code = f"Path({str(note)!r}).write_text(str(os.getpgid(os.getppid())))\n{PASSED}"
+        groups: list[str] = []
+
+        def kill() -> None:
+            groups.append(note.read_text())
+            os.killpg(int(groups[0]), signal.SIGKILL)
+
+        for done in self.run_twice(self.launcher(code), kill):
+            self.assertEqual([result.status for result in done.results], ["passed", "passed"])
+        self.assertNotEqual(note.read_text(), groups[0])
 
     def test_server_killed_during_a_job_costs_nothing(self) -> None:
         code = f"os.kill(os.getppid(), signal.SIGKILL); time.sleep(0.5)\n{PASSED}"
