@@ -122,6 +122,22 @@ def _parser() -> argparse.ArgumentParser:
         help="time for each job (default: by model size)",
     )
     how.add_argument(
+        "--trials",
+        type=_count,
+        metavar="N",
+        help="most timed runs of each check (default: 5 on tiny weights, else 200)",
+    )
+    how.add_argument(
+        "--min-trials", type=_count, metavar="N", help="fewest (default: 5; 10 on real weights)"
+    )
+    how.add_argument(
+        "--time-budget",
+        type=_positive,
+        metavar="SECONDS",
+        help="for the timed runs beyond the fewest; they also end once the median is known to 2 %% "
+        "(default: 1 on tiny weights, else 20)",
+    )
+    how.add_argument(
         "--memory-limit",
         type=_positive,
         metavar="MIB",
@@ -259,6 +275,9 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
     from hf_tests.nightly import plan, select
     from hf_tests.nightly.store import RunFolder
 
+    if options.trials and options.min_trials and options.min_trials > options.trials:
+        print("runner.py: --min-trials is more than --trials", file=sys.stderr)
+        return USAGE
     _conduct(options)  # what cannot be is said before looking around
     wanted = select.check_methods(options.method)
     names = ["cpu"] if options.cpu_only else options.device
@@ -274,6 +293,9 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
             timeout_s=options.timeout,
             memory_limit_mb=options.memory_limit,
             cache_dir=str(cache_dir),
+            trials=options.trials,
+            min_trials=options.min_trials,
+            time_budget_s=options.time_budget,
         ),
     )
     if options.shuffle is not None:

@@ -90,7 +90,16 @@ def main() -> None:
         checkpoint = str(folder / "checkpoint")
         subprocess.run([sys.executable, "-c", MAKE, model.class_name, tiny, checkpoint], check=True)
         job = Job(
-            model, "cpu", ("from_pretrained",), "local", checkpoint, "", 600.0, options.trials, 3
+            model,
+            "cpu",
+            ("from_pretrained",),
+            "local",
+            checkpoint,
+            "",
+            600.0,
+            trials=options.trials,
+            min_trials=options.trials,
+            warmup=3,
         )
         launchers = {method: launcher_of(method, [job]) for method in METHODS}
         medians: dict[str, list[float]] = {"loop by hand": [], **{name: [] for name in METHODS}}

@@ -57,7 +57,7 @@ class InstantLauncher:
                     job,
                     method,
                     "passed",
-                    measurement=Measurement(1.0, 0.5, 0.5, None, (0.01,) * 20, 1.0, 10**6),
+                    measurement=Measurement(load_time=1.0, trial_times=(0.01,) * 20, work=1.0),
                     predictions=tuple({"token": f"word{i}", "score": 0.1} for i in range(5)),
                     examples=(Example("A sentence with a [MASK].", "a word " * 20),),
                 )

@@ -21,15 +21,16 @@ class Job:
     """One model on one device, with all that is needed to run its checks.
 
     ``weights`` is one of `outcome.WEIGHTS`; ``checkpoint`` the folder to load from, or None where
-    the process has to build (tiny) or fetch (hub) it first. ``trials`` are the timed runs of each
-    check and ``timeout_s`` the time that all its checks have together. ``isolation`` is the method
-    by which its process was started; the launcher sets it. ``memory_limit_mb`` is what the process
-    may take beyond what it starts with; None is no limit. ``needs_mb`` is the memory that it will
-    take, as estimated from its checkpoint's size. ``cores`` are the processor's cores that it has
-    for itself, with as many threads; empty for all of them. ``attempt`` is 2 where it is run again
-    because it failed. ``dtype`` is that of the network, empty for the device's usual one;
-    ``reference_dir`` the folder where the jobs of a run keep the outputs that others are held
-    against, empty where each makes its own.
+    the process has to build (tiny) or fetch (hub) it first. Each check has ``min_trials`` timed
+    runs, and up to ``trials`` while they take less than ``time_budget_s`` and the median is not
+    known well enough (see `hf_tests.probe.timing`). ``timeout_s`` is the time that all its checks
+    have together. ``isolation`` is the method by which its process was started; the launcher sets
+    it. ``memory_limit_mb`` is what the process may take beyond what it starts with; None is no
+    limit. ``needs_mb`` is the memory that it will take, as estimated from its checkpoint's size.
+    ``cores`` are the processor's cores that it has for itself, with as many threads; empty for all
+    of them. ``attempt`` is 2 where it is run again because it failed. ``dtype`` is that of the
+    network, empty for the device's usual one; ``reference_dir`` the folder where the jobs of a run
+    keep the outputs that others are held against, empty where each makes its own.
     """
 
     model: Model
@@ -40,6 +41,8 @@ class Job:
     cache_dir: str
     timeout_s: float
     trials: int = 5
+    min_trials: int = 1
+    time_budget_s: float = 10.0
     warmup: int = 1
     seed: int = 0
     isolation: str = "none"

@@ -81,10 +81,12 @@ class Example:
 class Measurement:
     """Figures of one check. Times are seconds, sizes MiB; None is "not measured".
 
-    ``trial_times`` holds every timed trial in order, warm-up excluded. ``load_time`` is all of
-    loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts where the method loads
-    them apart. ``peak_memory_mb`` is the process's peak resident set, interpreter and libraries
-    included; ``memory_growth_mb`` the part above the level just before loading.
+    ``trial_times`` holds every timed trial in order, warm-up excluded; each did ``work`` of
+    ``work_unit``, and meanwhile other processes used ``busy_cores`` cores' worth of time.
+    ``load_time`` is all of loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts
+    where the method loads them apart. ``peak_memory_mb`` is the process's peak resident set,
+    interpreter and libraries included; ``memory_growth_mb`` the part above the level just before
+    loading.
     """
 
     load_time: float | None = None
@@ -92,6 +94,9 @@ class Measurement:
     model_load_time: float | None = None
     conversion_time: float | None = None
     trial_times: tuple[float, ...] = ()
+    work: float | None = None
+    work_unit: str | None = None
+    busy_cores: float | None = None
     model_size_mb: float | None = None
     num_parameters: int | None = None
     dtype: str | None = None

@@ -74,7 +74,10 @@ class TestShippedRegistry(unittest.TestCase):
 
     def test_families_defaults_are_merged_into_models(self) -> None:
         llava = support.model("llava-hf/llava-v1.6-mistral-7b-hf")
-        self.assertEqual(set(llava.shrink["set"]), {"image_grid_pinpoints", "image_seq_length"})
+        self.assertEqual(
+            set(llava.shrink["set"]),
+            {"image_grid_pinpoints", "image_seq_length", "vision_config.initializer_range"},
+        )
         self.assertEqual(llava.tokenizer["class"], "LlamaTokenizer")
 
     def test_model_survives_its_json_form(self) -> None:

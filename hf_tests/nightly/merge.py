@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hf_tests import outcome
+from hf_tests import latency, outcome
 from hf_tests.nightly.schedule import JobOutcome
 from hf_tests.outcome import CheckResult
 from hf_tests.registry import Model
@@ -123,12 +123,21 @@ def performance(result: CheckResult) -> dict[str, Any]:
     """A check's figures: seconds, MiB and counts; None for what was not measured."""
     figures = dict(vars(result.measurement))
     times = figures.pop("trial_times")
+    found = latency.summary(times)
+    work = result.measurement.work
     return {
-        "num_runs": len(times),
-        "avg_time": statistics.fmean(times),
-        "median_time": statistics.median(times),
-        "min_time": min(times),
-        "max_time": max(times),
+        "num_runs": found.count,
+        "avg_time": found.mean,
+        "median_time": found.median,
+        "min_time": found.least,
+        "max_time": found.most,
+        "std_time": found.deviation,
+        "p90_time": found.p90,
+        "p95_time": found.p95,
+        "p99_time": found.p99,
+        "median_interval": None if found.interval is None else list(found.interval),
+        "throughput": None if work is None else work / found.median,
+        "doubts": list(latency.doubts(times, result.jobs_beside, result.measurement.busy_cores)),
         "trial_times": list(times),
         **figures,
     }

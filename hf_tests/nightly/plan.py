@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hf_tests import dependencies, hardware
 from hf_tests import registry as registries
@@ -20,6 +21,9 @@ from hf_tests.registry import Model
 TINY_TIMEOUT_S = 600.0
 TIMEOUT_S_PER_GIB = 240.0  # loading, converting and running real weights on a slow machine
 DOWNLOAD_S_PER_GIB = 600.0
+TINY_SAMPLING: dict[str, Any] = {"trials": 5, "min_trials": 5, "time_budget_s": 1.0}
+SAMPLING: dict[str, Any] = {"trials": 200, "min_trials": 10, "time_budget_s": 20.0}
+
 BASE_MB = 500.0  # of a job on the smallest checkpoint, beside what its fork server has imported
 MEMORY_PER_WEIGHTS = 4.0  # the most that a job holds at a time, in multiples of its weight files
 
@@ -28,7 +32,8 @@ MEMORY_PER_WEIGHTS = 4.0  # the most that a job holds at a time, in multiples of
 class Options:
     """How jobs are to be run, whatever models and devices are chosen.
 
-    ``timeout_s`` None means what the registry says, or by the size of the weights;
+    ``timeout_s`` None means what the registry says, or by the size of the weights; that of
+    ``trials``, ``min_trials`` and ``time_budget_s`` what serves tiny or real weights;
     ``memory_limit_mb`` None what the scheduler can give.
     """
 
@@ -37,7 +42,9 @@ class Options:
     timeout_s: float | None = None
     memory_limit_mb: float | None = None
     cache_dir: str = ""
-    trials: int = 5
+    trials: int | None = None
+    min_trials: int | None = None
+    time_budget_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         timeout_s=options.timeout_s or model.timeout_s or _timeout_s(source),
                         memory_limit_mb=options.memory_limit_mb,
                         needs_mb=_needs_mb(source),
-                        trials=options.trials,
+                        **_sampling(source, options),
                     )
                 )
     if not jobs:
@@ -158,6 +165,17 @@ def jobs_from_environment(
 
 def _split(text: str | None) -> list[str]:
     return (text or "").replace(",", " ").split()
+
+
+def _sampling(source: weights.Source, options: Options) -> dict[str, Any]:
+    """How often each check is timed: a few times on tiny weights, which say nothing of speed."""
+    usual = TINY_SAMPLING if source.kind == "tiny" else SAMPLING
+    trials = options.trials or max(usual["trials"], options.min_trials or 0)
+    return {
+        "trials": trials,
+        "min_trials": options.min_trials or min(usual["min_trials"], trials),
+        "time_budget_s": options.time_budget_s or usual["time_budget_s"],
+    }
 
 
 def _needs_mb(source: weights.Source) -> float:

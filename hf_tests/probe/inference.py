@@ -31,10 +31,8 @@ def measure(
         # This is the first of the warm-ups. OpenVINO's outputs are views of memory that the next
         # inference fills.
         first = [tensor.clone() for tensor in _tensors(task.run(subject, inputs))]
-        outputs, times = timing.trials(
-            lambda: task.run(subject, inputs), job.device, max(job.warmup - 1, 0), job.trials
-        )
-    record.note(trial_times=times)
+        outputs, found = timing.trials(lambda: task.run(subject, inputs), job, warmed_up=1)
+    record.note_trials(found, task.work(job.model))
     record.note_memory(peak)
     with record.timed("judgement"), torch.inference_mode():
         record.verdict = task.judge(subject, inputs, outputs)

@@ -56,10 +56,8 @@ def check(job: Job, record: Record) -> None:
         num_parameters=count, model_size_mb=size, dtype=str(pipe.model.dtype).removeprefix("torch.")
     )
     with record.timed("inference"):
-        answer, times = timing.trials(
-            lambda: task.call(job.model, pipe), job.device, job.warmup, job.trials
-        )
-    record.note(trial_times=times)
+        answer, found = timing.trials(lambda: task.call(job.model, pipe), job)
+    record.note_trials(found, task.work(job.model))
     record.note_memory(peak)
     record.stage = "judgement"
     record.verdict = task.judge_answer(job.model, pipe, answer)

@@ -11,7 +11,8 @@ from typing import Any
 
 from hf_tests.outcome import Measurement, Parity
 from hf_tests.probe.memory import PeakMemory
-from hf_tests.probe.tasks.base import Verdict
+from hf_tests.probe.tasks.base import Verdict, Work
+from hf_tests.probe.timing import Trials
 
 
 class Skip(unittest.SkipTest):
@@ -44,6 +45,15 @@ class Record:
         yield
         if figure is not None:
             self.note(**{figure: time.perf_counter() - start})
+
+    def note_trials(self, found: Trials, work: Work) -> None:
+        """Keep the times of trials, and what each of them did."""
+        self.note(
+            trial_times=found.times,
+            busy_cores=found.busy_cores,
+            work=work.amount,
+            work_unit=work.unit,
+        )
 
     def note_memory(self, peak: PeakMemory) -> None:
         """Keep the peaks since ``peak`` was made."""

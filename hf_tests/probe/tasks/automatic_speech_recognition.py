@@ -24,6 +24,10 @@ class AutomaticSpeechRecognition(base.Task):
         """The model's sample sound."""
         return samples.waveform(model.samples.get("seconds", samples.SECONDS))
 
+    def work(self, model: Model) -> base.Work:
+        seconds = float(model.samples.get("seconds", samples.SECONDS))
+        return base.Work(seconds, "audio seconds")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         sound = self.waveform(subject.model)
         return dict(

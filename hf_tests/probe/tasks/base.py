@@ -29,6 +29,14 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What one inference on the sample input does, in the task's own unit."""
+
+    amount: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a right answer said: readable predictions and one input with its output."""
 
@@ -56,6 +64,10 @@ class Task(abc.ABC):
         """The class of optimum-intel for a transformers class of this task."""
         del class_name
         return self.openvino_class
+
+    @abc.abstractmethod
+    def work(self, model: Model) -> Work:
+        """What one inference on the model's sample input does."""
 
     @abc.abstractmethod
     def inputs(self, subject: Subject) -> dict[str, Any]:

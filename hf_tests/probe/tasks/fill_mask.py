@@ -24,6 +24,9 @@ class FillMask(base.Task):
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForMaskedLM"
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(1, "sequences")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         text = text_for(subject.model, subject.processor)
         return dict(subject.processor(text, return_tensors="pt"))

@@ -19,6 +19,9 @@ class ImageClassification(base.Task):
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForImageClassification"
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(1, "images")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))
 

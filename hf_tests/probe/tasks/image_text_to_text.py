@@ -24,6 +24,9 @@ class ImageTextToText(base.Task):
         token = getattr(processor, "image_token", "<image>")
         return str(model.samples.get("text", PROMPT)).replace("{image}", str(token))
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(base.NEW_TOKENS, "tokens")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         prompt = self.prompt(subject.model, subject.processor)
         return dict(subject.processor(images=samples.image(), text=prompt, return_tensors="pt"))

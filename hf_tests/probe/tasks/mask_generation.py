@@ -23,6 +23,9 @@ class MaskGeneration(base.Task):
     compared_outputs = ("pred_masks", "iou_scores")
     pipeline_dependencies = ("torchvision",)  # it drops overlapping masks by torchvision's NMS
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(1, "images")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         # Batch of one image, one prompt in it, one point in the prompt.
         points = [[[list(samples.POINT)]]]

@@ -23,6 +23,9 @@ class Text2TextGeneration(base.Task):
         """The model's sample text."""
         return str(model.samples.get("text", TEXT))
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(base.NEW_TOKENS, "tokens")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
 

@@ -23,6 +23,9 @@ class TextGeneration(base.Task):
         """The model's sample prompt."""
         return str(model.samples.get("text", PROMPT))
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(base.NEW_TOKENS, "tokens")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(self.prompt(subject.model), return_tensors="pt"))
 

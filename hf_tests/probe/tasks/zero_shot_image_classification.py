@@ -25,6 +25,9 @@ class ZeroShotImageClassification(base.Task):
         """The model's sample labels."""
         return list(model.samples.get("labels", LABELS))
 
+    def work(self, model: Model) -> base.Work:
+        return base.Work(1, "images")
+
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         texts = [TEMPLATE.format(label) for label in self.labels(subject.model)]
         # The padding that models of independent scores were trained with is to full length.
