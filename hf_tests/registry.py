@@ -30,11 +30,15 @@ class RegistryError(ValueError):
 
 @dataclass(frozen=True)
 class Expectation:
-    """A check that is known not to pass: which one, under what versions, and why."""
+    """A check that is known not to pass: which one, under what versions, and why.
+
+    ``error`` are words of the error that a failing one raises; any other is no expected one.
+    """
 
     method: str
     status: str
     reason: str
+    error: str | None = None
     device: str | None = None
     weights: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -280,7 +284,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             timeout_s=entry.get("timeout"),
             config=entry.get("config", {}),
             expected=tuple(
-                Expectation(**item)
+                _expectation(item, f"{path}: /families/{name}")
                 for item in (*entry.get("expected", ()), *block.get("expected", ()))
             ),
             export=tuple(
@@ -305,6 +309,15 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
         models=tuple(models),
         defaults=defaults,
     )
+
+
+def _expectation(item: Mapping[str, Any], where: str) -> Expectation:
+    found = Expectation(**item)
+    if found.status == "expected_failure" and found.error is None:
+        raise RegistryError(
+            f"{where}: the expected failure {found.reason!r} needs the error's words, under 'error'"
+        )
+    return found
 
 
 def _resolve_path(model_id: str, registry: Path) -> str:

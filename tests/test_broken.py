@@ -170,6 +170,13 @@ class TestExpectations(unittest.TestCase):
         self.assertIn("config.json", result.error or "")
         self.assertFalse(result.is_bad)
 
+    def test_failure_for_another_reason_is_a_failure(self) -> None:
+        expected = {"status": "expected_failure", "error": "holds no config.json"}
+        self.assertEqual(self.run_with(expected, checkpoint="/nowhere").status, "expected_failure")
+        result = self.run_with({**expected, "error": "other words"}, checkpoint="/nowhere")
+        self.assertEqual((result.status, result.reason), ("error", None))
+        self.assertTrue(result.is_bad)
+
     def test_success_that_is_not(self) -> None:
         result = self.run_with({"status": "expected_failure"})
         self.assertEqual(result.status, "unexpected_success")

@@ -31,19 +31,22 @@ class PeakMemory:
 
     def peak_mb(self) -> float | None:
         """Peak resident set; None where the system keeps no peak."""
-        with contextlib.suppress(OSError):
-            for line in STATUS.read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 1024
-        import psutil
-
+        peak = _status_mb("VmHWM:")
+        if peak is not None:
+            return peak
+        try:
+            import psutil
+        except ImportError:
+            return None
         peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
         return None if peak is None else float(peak) / MIB
 
     def growth_mb(self) -> float | None:
         """The peak above the level at the start."""
         peak = self.peak_mb()
-        return None if peak is None else max(0.0, peak - self._before)
+        if peak is None or self._before is None:
+            return None
+        return max(0.0, peak - self._before)
 
     def device_peak_mb(self) -> float | None:
         """Peak that torch allocated on the CUDA device; None for another device."""
@@ -54,11 +57,25 @@ class PeakMemory:
         return float(torch.cuda.max_memory_allocated(torch.device(self._cuda))) / MIB
 
 
-def resident_mb() -> float:
-    """Resident set of this process now."""
-    import psutil
-
+def resident_mb() -> float | None:
+    """Resident set of this process now; None where neither the system nor psutil tells."""
+    resident = _status_mb("VmRSS:")
+    if resident is not None:
+        return resident
+    try:
+        import psutil
+    except ImportError:
+        return None
     return float(psutil.Process().memory_info().rss) / MIB
+
+
+def _status_mb(field: str) -> float | None:
+    """A field of /proc/self/status (proc(5)), which is in KiB; None on other systems."""
+    with contextlib.suppress(OSError):
+        for line in STATUS.read_text().splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) / 1024
+    return None
 
 
 def model_size(network: Any) -> tuple[int, float]:
