@@ -96,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="pipeline, from_pretrained, openvino",
     )
+    what.add_argument(
+        "--dtype",
+        nargs="+",
+        choices=("float32", "bfloat16", "float16"),
+        metavar="NAME",
+        default=[],
+        help="float32, bfloat16, float16: each check in each of them (default: float32 on the CPU, "
+        "the checkpoint's own elsewhere)",
+    )
     what.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
     where = parser.add_argument_group("on what").add_mutually_exclusive_group()
     where.add_argument(
@@ -290,6 +299,7 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         plan.Options(
             weights=options.weights,
             methods=wanted,
+            dtypes=tuple(dict.fromkeys(options.dtype)),
             timeout_s=options.timeout,
             memory_limit_mb=options.memory_limit,
             cache_dir=str(cache_dir),

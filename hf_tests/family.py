@@ -6,6 +6,7 @@ same class; only who gives it its jobs and takes its results differs.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 import traceback
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hf_tests import dependencies, outcome
 from hf_tests.job import Job, result_for
-from hf_tests.outcome import CheckResult
+from hf_tests.outcome import CheckResult, Row
 from hf_tests.registry import Expectation
 
 if TYPE_CHECKING:
-    from hf_tests.probe.record import Record
+    from hf_tests.probe.record import Record, Skip
 
 
 class Recorder(Protocol):
@@ -103,45 +104,88 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
     """
     from hf_tests.probe.record import Record, Skip
 
-    record = Record()
     start = time.perf_counter()
-    error: BaseException | None = None
-    try:
-        _skip_where_it_cannot_apply(job, method)
-        _run_method(job, method, record)
-    except Skip as skip:
-        result = result_for(
-            job,
-            method,
-            outcome.SKIPPED,
-            reason=str(skip),
-            error_type=skip.error_type,
-            stage=record.stage,
-        )
-        return result, skip
-    except Exception as caught:  # noqa: BLE001 - whatever a model raises is a result
-        error = caught
-    fields: dict[str, Any] = {
-        "checkpoint": record.checkpoint,
-        "stage": record.stage,
-        "duration": time.perf_counter() - start,
-        "measurement": record.measurement,
-        "parity": record.parity,
+    attempts: list[_Attempt] = []
+    for dtype in job.dtypes or (job.dtype,):
+        attempt = _Attempt(dtype, Record())
+        attempts.append(attempt)
+        try:
+            if len(attempts) == 1:
+                _skip_where_it_cannot_apply(job, method)
+            _run_method(job.replace(dtype=dtype), method, attempt.record)
+        except Skip as skip:
+            attempt.skip = skip
+            if not attempt.record.has_begun:
+                break  # what stands in the way has nothing to do with the dtype
+        except Exception as error:  # noqa: BLE001 - whatever a model raises is a result
+            attempt.error = error
+            attempt.described = describe(error, job, attempt.record.stage)
+            # Its frames would keep the network in memory while the next one is loaded.
+            traceback.clear_frames(error.__traceback__)
+    return _result(job, method, time.perf_counter() - start, attempts)
+
+
+@dataclasses.dataclass
+class _Attempt:
+    """A check in one dtype: what was recorded, and what ended it, if anything did."""
+
+    dtype: str
+    record: Record
+    skip: Skip | None = None
+    error: Exception | None = None
+    described: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _result(
+    job: Job, method: str, duration: float, attempts: list[_Attempt]
+) -> tuple[CheckResult, BaseException | None]:
+    """The result of a check from its attempts in each dtype, in order."""
+    run = [attempt for attempt in attempts if attempt.skip is None]
+    if not run:
+        skip, stage = attempts[0].skip, attempts[0].record.stage
+        assert skip is not None
+        fields: dict[str, Any] = {"reason": str(skip), "error_type": skip.error_type}
+        return result_for(job, method, outcome.SKIPPED, stage=stage, **fields), skip
+    first = run[0].record
+    fields = {
+        "checkpoint": first.checkpoint,
+        "stage": first.stage,
+        "duration": duration,
+        "measurement": first.measurement,
+        "parity": first.parity,
+        "rows": tuple(
+            Row(
+                attempt.dtype,
+                attempt.record.measurement,
+                attempt.record.parity,
+                attempt.described.get("error"),
+                None if attempt.skip is None else str(attempt.skip),
+            )
+            for attempt in attempts
+            if attempt is not run[0]
+        ),
     }
-    if record.verdict is not None:
-        fields["predictions"] = record.verdict.predictions
-        fields["examples"] = (record.verdict.example,)
+    if first.verdict is not None:
+        fields["predictions"] = first.verdict.predictions
+        fields["examples"] = (first.verdict.example,)
     expected = expectation(job, method)
-    if error is not None:
-        fields |= describe(error, job, record.stage)
-        status = outcome.FAILED if fields["error_type"] == "wrong_output" else outcome.ERROR
-        if expected is not None and (expected.error or "") in " ".join(fields["error"].split()):
-            status, fields["reason"] = outcome.EXPECTED_FAILURE, expected.reason
-    elif expected is not None:
-        status, fields["reason"] = outcome.UNEXPECTED_SUCCESS, expected.reason
-    else:
+    failed = next((attempt for attempt in run if attempt.error is not None), None)
+    if failed is None:
         status = outcome.PASSED
-    return result_for(job, method, status, **fields), error
+        if expected is not None:
+            status, fields["reason"] = outcome.UNEXPECTED_SUCCESS, expected.reason
+        return result_for(job, method, status, **fields), None
+    fields |= failed.described
+    if len(attempts) > 1:
+        fields["error"] = f"in {failed.dtype}: {failed.described['error']}"
+        fields["stage"] = failed.record.stage
+    status = outcome.ERROR
+    if failed.described["error_type"] == "wrong_output":
+        status = outcome.FAILED
+    words = " ".join(failed.described["error"].split())
+    if expected is not None and (expected.error or "") in words:
+        status, fields["reason"] = outcome.EXPECTED_FAILURE, expected.reason
+    return result_for(job, method, status, **fields), failed.error
 
 
 def describe(error: BaseException, job: Job, stage: str | None) -> dict[str, str]:

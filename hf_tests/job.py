@@ -28,8 +28,9 @@ class Job:
     it. ``memory_limit_mb`` is what the process may take beyond what it starts with; None is no
     limit. ``needs_mb`` is the memory that it will take, as estimated from its checkpoint's size.
     ``cores`` are the processor's cores that it has for itself, with as many threads; empty for all
-    of them. ``attempt`` is 2 where it is run again because it failed. ``dtype`` is that of the
-    network, empty for the device's usual one; ``reference_dir`` the folder where the jobs of a run
+    of them. ``attempt`` is 2 where it is run again because it failed. ``dtypes`` are those in which
+    each check runs the network, one after the other, none meaning the device's usual one, and
+    ``dtype`` the one of them whose turn it is; ``reference_dir`` the folder where the jobs of a run
     keep the outputs that others are held against, empty where each makes its own.
     """
 
@@ -50,6 +51,7 @@ class Job:
     needs_mb: float = 0.0
     cores: tuple[int, ...] = ()
     attempt: int = 1
+    dtypes: tuple[str, ...] = ()
     dtype: str = ""
     reference_dir: str = ""
 
@@ -90,6 +92,7 @@ class Job:
         data["model"] = Model.from_json(data["model"])
         data["methods"] = tuple(data["methods"])
         data["cores"] = tuple(data.get("cores", ()))
+        data["dtypes"] = tuple(data.get("dtypes", ()))
         return cls(**data)
 
 

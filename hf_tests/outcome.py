@@ -126,6 +126,20 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Row:
+    """Figures of a check in another dtype than its first.
+
+    ``error`` where it failed in it, ``reason`` where it cannot run in it.
+    """
+
+    dtype: str
+    measurement: Measurement
+    parity: Parity | None = None
+    error: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Rerun:
     """How a check ended that was run once more, in a fresh process, because it had failed."""
 
@@ -165,6 +179,7 @@ class CheckResult:
     predictions: tuple[Any, ...] = ()
     examples: tuple[Example, ...] = ()
     parity: Parity | None = None
+    rows: tuple[Row, ...] = ()
     jobs_beside: int = 0
     rerun: Rerun | None = None
 
@@ -199,6 +214,14 @@ class CheckResult:
             "measurement": vars(self.measurement),
             "examples": [vars(example) for example in self.examples],
             "parity": None if self.parity is None else vars(self.parity),
+            "rows": [
+                {
+                    **vars(row),
+                    "measurement": vars(row.measurement),
+                    "parity": None if row.parity is None else vars(row.parity),
+                }
+                for row in self.rows
+            ],
             "rerun": None if self.rerun is None else vars(self.rerun),
         }
 
@@ -209,16 +232,34 @@ class CheckResult:
         Raises KeyError, TypeError or ValueError when the data has another form.
         """
         values = dict(data)
-        measurement = dict(values.pop("measurement"))
-        measurement["trial_times"] = tuple(measurement["trial_times"])
+        measurement = _measurement(values.pop("measurement"))
         examples = tuple(Example(**example) for example in values.pop("examples"))
         predictions = tuple(values.pop("predictions"))
-        parity, rerun = values.pop("parity", None), values.pop("rerun", None)
+        parity, rerun = _parity(values.pop("parity", None)), values.pop("rerun", None)
+        rows = tuple(
+            Row(
+                row["dtype"],
+                _measurement(row["measurement"]),
+                _parity(row["parity"]),
+                row["error"],
+                row["reason"],
+            )
+            for row in values.pop("rows", ())
+        )
         return cls(
-            parity=None if parity is None else Parity(**parity),
+            parity=parity,
+            rows=rows,
             rerun=None if rerun is None else Rerun(**rerun),
-            measurement=Measurement(**measurement),
+            measurement=measurement,
             predictions=predictions,
             examples=examples,
             **values,
         )
+
+
+def _measurement(data: dict[str, Any]) -> Measurement:
+    return Measurement(**{**data, "trial_times": tuple(data["trial_times"])})
+
+
+def _parity(data: dict[str, Any] | None) -> Parity | None:
+    return None if data is None else Parity(**data)

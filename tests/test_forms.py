@@ -7,7 +7,7 @@ import unittest
 
 from hf_tests import filenames, outcome, stream
 from hf_tests.job import Job
-from hf_tests.outcome import CheckResult, Example, Measurement, Parity, Rerun
+from hf_tests.outcome import CheckResult, Example, Measurement, Parity, Rerun, Row
 from tests import support
 
 
@@ -66,6 +66,7 @@ class TestCheckResult(unittest.TestCase):
             examples=(Example("in", {"out": 1}),),
             measurement=Measurement(load_time=1.0, trial_times=(0.1, 0.2)),
             parity=Parity(1e-6, "logits", 1.0, 1.0, 1e-5),
+            rows=(Row("bfloat16", Measurement(trial_times=(0.2,)), None, "no"),),
             rerun=Rerun("passed"),
         )
         again = CheckResult.from_json(json.loads(json.dumps(result.to_json())))

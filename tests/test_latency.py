@@ -143,7 +143,7 @@ class TestTrials(unittest.TestCase):
 class TestFigures(unittest.TestCase):
     def test_throughput_in_the_task_s_unit(self) -> None:
         measurement = Measurement(trial_times=(0.5,) * 6, work=12, work_unit="tokens")
-        figures = merge.performance(support.result(measurement=measurement))
+        figures = merge.performance_rows(support.result(measurement=measurement))["pipeline_cpu"]
         self.assertEqual((figures["throughput"], figures["work_unit"]), (24.0, "tokens"))
         self.assertEqual(figures["median_interval"], [0.5, 0.5])
         self.assertEqual(figures["doubts"], [])

@@ -15,8 +15,9 @@ import torch
 from hf_tests import dependencies
 from hf_tests.family import run_check
 from hf_tests.job import Job
+from hf_tests.nightly import merge
 from hf_tests.outcome import CheckResult, Parity
-from hf_tests.probe import checkpoints, parity, reference, tolerances, worker
+from hf_tests.probe import checkpoints, devices, parity, reference, tolerances, worker
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.registry import Model
 from tests import defects, support
@@ -178,6 +179,68 @@ class TestReference(unittest.TestCase):
             result = self.check("gpt2")
         self.assertEqual((result.status, result.error_type), ("failed", "wrong_output"))
         self.assertIn("did not give the same outputs twice", result.error or "")
+
+
+class TestDtypes(unittest.TestCase):
+    """One check in several dtypes: a row for each, and a fault in any of them counts."""
+
+    def check(self, model_id: str, *dtypes: str, **changes: Any) -> CheckResult:
+        job = support.job(model_id, dtypes=dtypes, trials=1, **changes)
+        return run_check(job, "from_pretrained")[0]
+
+    def test_each_has_figures_of_its_own(self) -> None:
+        result = self.check("gpt2", "float32", "bfloat16", "float16")
+        self.assertEqual(result.status, "passed", result.error)
+        rows = merge.performance_rows(result)
+        keys = [
+            "from_pretrained_cpu",
+            "from_pretrained_cpu_bfloat16",
+            "from_pretrained_cpu_float16",
+        ]
+        self.assertEqual(list(rows), keys)
+        self.assertEqual(
+            [row["dtype"] for row in rows.values()], ["float32", "bfloat16", "float16"]
+        )
+        whole, brain, half = (row["parity"] for row in rows.values())
+        self.assertEqual(whole, 0.0)
+        self.assertTrue(half < brain, "it has three more bits")
+        sizes = [row["model_size_mb"] for row in rows.values()]
+        self.assertAlmostEqual(sizes[1] / sizes[0], 0.5, places=2)
+
+    def test_failure_in_one_of_them(self) -> None:
+        import transformers
+
+        forward = transformers.GPT2LMHeadModel.forward
+
+        def crude(self: Any, *arguments: Any, **options: Any) -> Any:
+            outputs = forward(self, *arguments, **options)
+            if self.dtype == torch.bfloat16:
+                outputs.logits = outputs.logits.flip(-1)
+            return outputs
+
+        with unittest.mock.patch.object(transformers.GPT2LMHeadModel, "forward", crude):
+            result = self.check("gpt2", "float32", "bfloat16", "float16")
+        self.assertEqual((result.status, result.error_type), ("failed", "wrong_output"))
+        self.assertTrue((result.error or "").startswith("in bfloat16: WrongOutput: logits differs"))
+        self.assertEqual([row.error is None for row in result.rows], [False, True])
+        self.assertEqual(len(merge.performance_rows(result)), 3)
+
+    @unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "OpenVINO is not installed")
+    def test_dtype_that_a_device_does_not_have(self) -> None:
+        """OpenVINO would compute in another one and not say so; parity once found that out."""
+        import openvino
+
+        found = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        lacking = [name for name, word in devices.CAPABILITIES.items() if word not in found]
+        if not lacking:
+            self.skipTest("this processor has every dtype")
+        job = support.job("bert-base-uncased", "openvino", trials=1)
+        result, _ = run_check(job.replace(dtypes=tuple(lacking)), "openvino")
+        self.assertEqual((result.status, result.error_type), ("skipped", "unsupported"))
+        self.assertIn("does not compute in", result.reason or "")
+        result, _ = run_check(job.replace(dtypes=(lacking[0], "float32")), "openvino")
+        self.assertEqual((result.status, result.measurement.dtype), ("passed", "float32"))
+        self.assertIn("does not compute in", result.rows[0].reason or "")
 
 
 class TestPlanted(unittest.TestCase):

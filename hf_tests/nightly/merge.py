@@ -9,7 +9,7 @@ from typing import Any
 
 from hf_tests import latency, outcome
 from hf_tests.nightly.schedule import JobOutcome
-from hf_tests.outcome import CheckResult
+from hf_tests.outcome import CheckResult, Measurement, Parity
 from hf_tests.registry import Model
 
 VERSION = 1
@@ -32,7 +32,7 @@ def model_document(
             for example in result.examples
         ],
         "performance": {
-            result.key: performance(result) for result in results if result.measurement.trial_times
+            key: figures for result in results for key, figures in performance_rows(result).items()
         },
         "hardware": dict(hardware),
         "metadata": {
@@ -119,12 +119,25 @@ def counts(results: Sequence[CheckResult]) -> dict[str, int]:
     return {**{status: found[status] for status in outcome.STATUSES}, "total": len(results)}
 
 
-def performance(result: CheckResult) -> dict[str, Any]:
-    """A check's figures: seconds, MiB and counts; None for what was not measured."""
-    figures = dict(vars(result.measurement))
+def performance_rows(result: CheckResult) -> dict[str, dict[str, Any]]:
+    """A check's figures in each dtype that was timed; the first one's key is the check's own."""
+    rows = {result.key: (result.measurement, result.parity)}
+    rows |= {f"{result.key}_{row.dtype}": (row.measurement, row.parity) for row in result.rows}
+    return {
+        key: _performance(measurement, parity, result.jobs_beside)
+        for key, (measurement, parity) in rows.items()
+        if measurement.trial_times
+    }
+
+
+def _performance(
+    measurement: Measurement, parity: Parity | None, jobs_beside: int
+) -> dict[str, Any]:
+    """Seconds, MiB and counts; None for what was not measured."""
+    figures = dict(vars(measurement))
     times = figures.pop("trial_times")
     found = latency.summary(times)
-    work = result.measurement.work
+    work = measurement.work
     return {
         "num_runs": found.count,
         "avg_time": found.mean,
@@ -137,7 +150,8 @@ def performance(result: CheckResult) -> dict[str, Any]:
         "p99_time": found.p99,
         "median_interval": None if found.interval is None else list(found.interval),
         "throughput": None if work is None else work / found.median,
-        "doubts": list(latency.doubts(times, result.jobs_beside, result.measurement.busy_cores)),
+        "doubts": list(latency.doubts(times, jobs_beside, measurement.busy_cores)),
+        "parity": None if parity is None else parity.nrmse,
         "trial_times": list(times),
         **figures,
     }
@@ -169,6 +183,9 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "isolation": result.isolation,
         "jobs_beside": result.jobs_beside,
         "parity": vars(result.parity) if result.parity else None,
+        "dtypes": [
+            {"dtype": row.dtype, "error": row.error, "reason": row.reason} for row in result.rows
+        ],
         "flaky": result.is_flaky,
         "rerun": vars(result.rerun) if result.rerun else None,
         "stage": result.stage,

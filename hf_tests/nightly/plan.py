@@ -39,6 +39,7 @@ class Options:
 
     weights: str = "auto"
     methods: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
     timeout_s: float | None = None
     memory_limit_mb: float | None = None
     cache_dir: str = ""
@@ -86,6 +87,7 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         model=model,
                         device=device,
                         methods=methods,
+                        dtypes=options.dtypes,
                         weights=source.kind,
                         checkpoint=source.folder,
                         cache_dir=options.cache_dir or default_cache_dir(),

@@ -49,6 +49,27 @@ def unavailable(device: str) -> str | None:
     return None
 
 
+CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16"}
+"""OpenVINO's names of what a device computes in, beside float32."""
+
+
+def openvino_lacks(job: Job) -> str | None:
+    """Why OpenVINO cannot run in the job's dtype on its device; None when it can.
+
+    Asked for a dtype that the device does not have, it takes another and does not say so.
+    """
+    wanted = CAPABILITIES.get(job.dtype)
+    if wanted is None:
+        return None
+    import openvino
+
+    name = openvino_name(job.device)
+    found = openvino.Core().get_property(name, "OPTIMIZATION_CAPABILITIES")
+    if wanted in found:
+        return None
+    return f"OpenVINO's {name} does not compute in {job.dtype} here, only in {', '.join(found)}"
+
+
 def synchronize(device: str) -> None:
     """Wait until all work queued on the device is done, so that a clock can be read."""
     kind = device.partition(":")[0]

@@ -16,7 +16,7 @@ from hf_tests.probe import (
     reference,
     tasks,
 )
-from hf_tests.probe.record import Record
+from hf_tests.probe.record import DTYPE, Record, Skip
 
 PRECISION = {"": "f32", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """OpenVINO's names. It computes in bfloat16 by default where the processor can."""
@@ -29,6 +29,10 @@ def check(job: Job, record: Record) -> None:
     """
     import optimum.intel
 
+    record.stage = DTYPE
+    lacks = devices.openvino_lacks(job)
+    if lacks is not None:
+        raise Skip(lacks, "unsupported")
     task = tasks.get(job.model.task)
     with record.timed("checkpoint"):
         folder = str(checkpoints.folder_of(job))

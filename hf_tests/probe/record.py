@@ -14,6 +14,9 @@ from hf_tests.probe.memory import PeakMemory
 from hf_tests.probe.tasks.base import Verdict, Work
 from hf_tests.probe.timing import Trials
 
+DTYPE = "dtype"
+"""The stage at which a check sees whether it can run in its dtype."""
+
 
 class Skip(unittest.SkipTest):
     """The check cannot apply here; the message says why, ``error_type`` what kind of reason."""
@@ -32,6 +35,11 @@ class Record:
         self.verdict: Verdict | None = None
         self.parity: Parity | None = None
         self.measurement = Measurement()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the check has come to the point where its dtype matters."""
+        return self.stage == DTYPE
 
     def note(self, **figures: Any) -> None:
         """Set figures of the measurement."""

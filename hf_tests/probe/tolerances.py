@@ -47,8 +47,13 @@ not measured yet: they multiply in TF32 or sum in another order, so float32 has 
 
 
 def tolerance(dtype: str, device: str, noise_floor: float | None) -> float:
-    """The tolerance for results in a dtype on a device, ``cuda:1`` like ``cuda``."""
-    entry = TOLERANCES[dtype, device.partition(":")[0]]
+    """The tolerance for results in a dtype on a device, ``cuda:1`` like ``cuda``.
+
+    Raises NotImplementedError for a dtype that the table does not have.
+    """
+    entry = TOLERANCES.get((dtype, device.partition(":")[0]))
+    if entry is None:
+        raise NotImplementedError(f"what {dtype} may differ from float32 by is not known")
     if noise_floor is None:
         return entry.most
     expected = noise_floor * ROUNDOFF_RATIO[dtype]
