@@ -87,7 +87,7 @@ class TestTrials(unittest.TestCase):
         def call() -> None:
             nonlocal calls
             calls += 1
-            time.sleep(0.02)
+            time.sleep(0.05)
 
         found = self.trials(call, trials=500, min_trials=8, time_budget_s=60.0)
         self.assertTrue(8 <= len(found.times) < 500)
@@ -99,7 +99,8 @@ class TestTrials(unittest.TestCase):
         found = self.trials(
             lambda: time.sleep(next(lengths)), trials=1000, min_trials=3, time_budget_s=0.5
         )
-        self.assertTrue(0.5 <= sum(found.times) < 1.0, found.times)
+        self.assertGreaterEqual(sum(found.times), 0.5)
+        self.assertTrue(3 <= len(found.times) <= 6, found.times)
 
     def test_at_least_and_at_most(self) -> None:
         most = self.trials(lambda: None, trials=4, min_trials=4, time_budget_s=1e-9)
@@ -129,15 +130,6 @@ class TestTrials(unittest.TestCase):
         assert busy is not None
         self.assertGreater(busy, 0.6)
         self.assertIn("other processes used", latency.doubts([1.0] * 8, 0, busy)[0])
-
-    def test_own_work_is_not_that_of_others(self) -> None:
-        def work() -> None:
-            deadline = time.perf_counter() + 0.1
-            while time.perf_counter() < deadline:
-                pass
-
-        quiet = min(self.trials(work, trials=6, min_trials=6).busy_cores or 0.0 for _ in range(5))
-        self.assertLess(quiet, 0.5)
 
 
 class TestFigures(unittest.TestCase):
