@@ -1,15 +1,20 @@
 """What a process of its own costs a job: ``python benchmarks/isolation.py``.
 
-The same jobs are run in this process (``none``), as forks and as fresh interpreters, in turn, so
-that a drift of the machine's speed touches all alike. Prints the machine and a table of medians
-in milliseconds. The first run of each, which starts a server or imports the libraries, is shown
-apart and not counted.
+The same jobs are run as forks, as fresh interpreters and in one process, in turn, so that a drift
+of the machine's speed touches all alike. In one process there are two yardsticks: ``none`` has run
+the same job before, with all that libraries keep from one to the next; ``cold`` has only imported,
+as each job of a nightly has. What a fork costs is its difference to the second. Prints the machine
+and a table of medians in milliseconds. The first run of each, which starts a server or imports the
+libraries, is shown apart and not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,13 +23,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hf_tests import dependencies, hardware, registry
-from hf_tests.isolation import launcher_of
+from hf_tests.isolation import environment, launcher_of
 from hf_tests.isolation.base import Launcher
 from hf_tests.job import Job
 from hf_tests.nightly import plan, schedule
-from hf_tests.probe import reference
+from hf_tests.probe import reference, worker
 
-METHODS = ("none", "fork", "spawn")
+METHODS = ("none", "cold", "fork", "spawn")
 
 
 def jobs(model: registry.Model) -> dict[str, Job]:
@@ -45,6 +50,49 @@ def jobs(model: registry.Model) -> dict[str, Job]:
     if dependencies.unmet(dependencies.OPENVINO) is None:
         found[f"{model.id} openvino"] = empty.replace(device="openvino", methods=("openvino",))
     return found
+
+
+class Cold:
+    """A process that has only imported, and runs a job in a fork that is not part of its time."""
+
+    def __init__(self, name: str, model: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--model", model, "--cold", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def once(self) -> float:
+        """Milliseconds of one job."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def serve_cold(job: Job) -> None:
+    """In that process: a line of milliseconds on standard output for each line of input."""
+    environment.adopt(downloads=False)
+    worker.preload(job.device, [job.model.class_name], [job.model.family])
+    gc.collect()
+    gc.freeze()
+    output = os.dup(1)
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            with tempfile.TemporaryDirectory() as temporary:
+                took = once(launcher_of("none", [job]), job, Path(temporary))
+            os.write(output, f"{took}\n".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
 
 
 def once(launcher: Launcher, job: Job, folder: Path) -> float:
@@ -68,8 +116,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="counted runs (default: 20)")
     parser.add_argument("--spawn-runs", type=int, help="counted runs of spawn (default: --runs)")
     parser.add_argument("--model", default="bert-base-uncased", help="a model of the registry")
+    parser.add_argument("--cold", help=argparse.SUPPRESS)
     options = parser.parse_args()
     model = next(item for item in registry.load().models if item.id == options.model)
+    if options.cold:
+        serve_cold(jobs(model)[options.cold])
+        return
     machine = hardware.detect()
     print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
     for name in ("torch", "transformers", "openvino", "optimum-intel"):
@@ -82,24 +134,39 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name, job in jobs(model).items():
-            launchers = {method: launcher_of(method, [job]) for method in METHODS}
-            first = {method: once(launchers[method], job, folder) for method in METHODS}
+            launchers = {
+                method: launcher_of(method, [job]) for method in METHODS if method != "cold"
+            }
+            cold = Cold(name, model.id)
+
+            def run(
+                method: str,
+                job: Job = job,
+                launchers: dict[str, Launcher] = launchers,
+                cold: Cold = cold,
+            ) -> float:
+                return cold.once() if method == "cold" else once(launchers[method], job, folder)
+
+            first = {method: run(method) for method in METHODS}
             times: dict[str, list[float]] = {method: [] for method in METHODS}
             for index in range(max(counts.values())):
                 for method in METHODS:
                     if index < counts[method]:
-                        times[method].append(once(launchers[method], job, folder))
+                        times[method].append(run(method))
+            cold.close()
+            for launcher in launchers.values():
+                launcher.close()
             for method in METHODS:
-                launchers[method].close()
                 figures = times[method]
                 print(
                     f"{name:30} {method:6} {first[method]:9.1f} {statistics.median(figures):9.1f} "
                     f"{min(figures):9.1f} {max(figures):9.1f} {len(figures):4}"
                 )
-            fork, none, spawn = (statistics.median(times[m]) for m in ("fork", "none", "spawn"))
+            none, base, fork, spawn = (statistics.median(times[method]) for method in METHODS)
             print(
-                f"{'':30} fork costs {fork - none:.1f} ms more than none; "
-                f"spawn {spawn - none:.0f} ms\n",
+                f"{'':30} fork costs {fork - base:.1f} ms more than cold ({fork - none:.1f} more "
+                f"than none),\n{'':30} spawn {spawn - base:.0f} ms, "
+                f"{(spawn - base) / (fork - base):.0f} times as much\n",
                 flush=True,
             )
 

@@ -3,8 +3,9 @@
 A checkpoint of a published configuration with random weights is made once. Then, in turns, so that
 a drift of the machine's speed touches all alike, its forward pass is timed by jobs under every
 launch method and by a loop of a few lines in an interpreter of its own, with no other code of the
-suite around it. Prints the machine, each way's median of medians in milliseconds, its ratio to the
-loop, and the share of a core that the runner's own process used meanwhile.
+suite around it, and there by torch.utils.benchmark too. Prints the machine, each way's median of
+medians in milliseconds, its ratio to the loop, and the share of a core that the runner's own
+process used meanwhile.
 """
 
 from __future__ import annotations
@@ -51,11 +52,15 @@ with torch.inference_mode():
         model(**inputs)
         times.append(time.perf_counter() - start)
 print(statistics.median(times[int(warmup):]))
+from torch.utils.benchmark import Timer
+timer = Timer("model(**inputs)", globals=globals(), num_threads=torch.get_num_threads())
+with torch.inference_mode():
+    print(timer.blocked_autorange(min_run_time=sum(times[int(warmup):])).median)
 """
 
 
-def loop(job: Job) -> float:
-    """Median seconds of the loop by hand."""
+def loop(job: Job) -> tuple[float, float]:
+    """Median seconds of the loop by hand, and of torch.utils.benchmark in the same process."""
     assert job.checkpoint is not None
     arguments = (job.model.class_name, job.checkpoint, TEXT, str(job.warmup), str(job.trials))
     variables = environment.of_job(job, Path(tempfile.gettempdir()))
@@ -67,7 +72,8 @@ def loop(job: Job) -> float:
         text=True,
         check=True,
     )
-    return float(done.stdout)
+    by_hand, by_torch = done.stdout.split()
+    return float(by_hand), float(by_torch)
 
 
 def main() -> None:
@@ -102,10 +108,12 @@ def main() -> None:
             warmup=3,
         )
         launchers = {method: launcher_of(method, [job]) for method in METHODS}
-        medians: dict[str, list[float]] = {"loop by hand": [], **{name: [] for name in METHODS}}
+        names = ("loop by hand", "torch.utils.benchmark", *METHODS)
+        medians: dict[str, list[float]] = {name: [] for name in names}
         shares = []
         for _ in range(options.rounds):
-            medians["loop by hand"].append(loop(job))
+            for name, median in zip(names, loop(job), strict=False):
+                medians[name].append(median)
             for method, launcher in launchers.items():
                 path, log = folder / "stream", folder / "log"
                 path.unlink(missing_ok=True)
@@ -119,7 +127,7 @@ def main() -> None:
         for launcher in launchers.values():
             launcher.close()
     base = statistics.median(medians["loop by hand"])
-    print(f"{'':14} {'median':>9} {'least':>9} {'most':>9} {'to the loop':>12}")
+    print(f"{'':21} {'median':>9} {'least':>9} {'most':>9} {'to the loop':>12}")
     for name, found in medians.items():
         pairs = zip(found, medians["loop by hand"], strict=True)
         ratio = statistics.median(one / other for one, other in pairs)
@@ -127,7 +135,7 @@ def main() -> None:
             f"{value * 1000:6.1f} ms"
             for value in (statistics.median(found), min(found), max(found))
         )
-        print(f"{name:14} {cells} {ratio:12.3f}")
+        print(f"{name:21} {cells} {ratio:12.3f}")
     print(f"\nThe runner used {statistics.median(shares):.2%} of a core while a job ran.")
     if base < 0.05:
         print("The model takes less than 50 ms a pass, too little to compare to 3 %.")

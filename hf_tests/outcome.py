@@ -84,15 +84,18 @@ class Measurement:
     ``trial_times`` holds every timed trial in order, warm-up excluded; each did ``work`` of
     ``work_unit``, and meanwhile other processes used ``busy_cores`` cores' worth of time.
     ``load_time`` is all of loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts
-    where the method loads them apart. ``peak_memory_mb`` is the process's peak resident set,
-    interpreter and libraries included; ``memory_growth_mb`` the part above the level just before
-    loading.
+    where the method loads them apart, ``device_time`` that of moving the model to its device.
+    ``first_inference_time`` is the very first run, with what is compiled in it. ``peak_memory_mb``
+    is the process's peak resident set, interpreter and libraries included; ``memory_growth_mb`` the
+    part above the level just before loading.
     """
 
     load_time: float | None = None
     tokenizer_load_time: float | None = None
     model_load_time: float | None = None
+    device_time: float | None = None
     conversion_time: float | None = None
+    first_inference_time: float | None = None
     trial_times: tuple[float, ...] = ()
     work: float | None = None
     work_unit: str | None = None

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_tests.family import run_check
 from hf_tests.outcome import CheckResult
-from hf_tests.probe import checkpoints
+from hf_tests.probe import checkpoints, errors
 from tests import support
 
 ENCODER, DECODER = "bert-base-uncased", "gpt2"
@@ -150,6 +150,16 @@ class TestBroken(unittest.TestCase):
         config = json.loads(path.read_text())
         path.write_text(json.dumps({**config, "model_type": "electra"}))
         self.assert_broken(ENCODER, folder, "corrupt_checkpoint", "model_type 'electra'")
+
+
+class TestFullDisk(unittest.TestCase):
+    def test_told_apart_from_a_corrupt_checkpoint(self) -> None:
+        """The writer of weights reports it in an error of its own."""
+        from safetensors import SafetensorError
+
+        full = SafetensorError("Error while serializing: I/O error: No space left on device")
+        self.assertEqual(errors.classify(full), "disk_full")
+        self.assertEqual(errors.classify(SafetensorError("header too large")), "corrupt_checkpoint")
 
 
 class TestExpectations(unittest.TestCase):

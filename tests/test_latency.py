@@ -92,6 +92,7 @@ class TestTrials(unittest.TestCase):
         found = self.trials(call, trials=500, min_trials=8, time_budget_s=60.0)
         self.assertTrue(8 <= len(found.times) < 500)
         self.assertEqual(calls, len(found.times) + 1, "and one to warm up")
+        self.assertGreaterEqual(found.first_s, 0.05)
         self.assertLessEqual(latency.summary(found.times).precision, timing.PRECISION)
 
     def test_ends_when_the_time_is_spent(self) -> None:

@@ -81,7 +81,8 @@ def find(results: Path, run_id: str | None) -> RunFolder:
 def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]:
     """Outcomes of those jobs that came to their end in the run's folder, by name.
 
-    A job that did not is cleared: what still runs of it is killed, and its stream and log removed.
+    A job that did not, or for which there was no room on a disk, is cleared: what still runs of it
+    is killed, and its stream and log removed.
     """
     done = {}
     for job in jobs:
@@ -90,7 +91,7 @@ def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]
         ending = _ending(events)
         if ending is not None and ending.reason != INTERRUPTED:
             found = outcome_of(job, events, ending)
-            if found is not None:
+            if found is not None and not any(r.error_type == "disk_full" for r in found.results):
                 done[job.name] = found
                 continue
         for event in events:

@@ -36,7 +36,9 @@ def check(job: Job, record: Record) -> None:
                 use_safetensors=True,  # a pickle could run code
                 dtype=devices.dtype_of(job),
             )
+        with record.timed("device", "device_time"):
             network = network.eval().to(devices.torch_device(job.device))
+            devices.synchronize(job.device)
     integrity.check_loading(info)
     integrity.check_values(network)
     integrity.check_tokenizer(processor, network.config)

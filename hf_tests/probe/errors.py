@@ -6,6 +6,7 @@ Types of exceptions decide first; messages only where the libraries raise a bare
 from __future__ import annotations
 
 import errno
+import os
 import unittest
 from collections.abc import Iterator
 
@@ -117,6 +118,8 @@ def _by_type(error: BaseException) -> str | None:
     names = [cls.__name__ for cls in type(error).__mro__]
     if is_judgement(error):
         return "wrong_output"
+    if os.strerror(errno.ENOSPC) in str(error):  # safetensors says so in an error of its own
+        return "disk_full"
     if isinstance(error, CorruptCheckpoint) or "SafetensorError" in names:
         return "corrupt_checkpoint"
     if isinstance(error, KeyboardInterrupt):

@@ -27,11 +27,14 @@ def measure(
     import torch
 
     task = tasks.get(job.model.task)
+    first: list[Any] = []
+
+    def keep(result: Any) -> None:
+        # OpenVINO's outputs are views of memory that the next inference fills.
+        first.extend(tensor.clone() for tensor in _tensors(result))
+
     with record.timed("inference"), torch.inference_mode():
-        # This is the first of the warm-ups. OpenVINO's outputs are views of memory that the next
-        # inference fills.
-        first = [tensor.clone() for tensor in _tensors(task.run(subject, inputs))]
-        outputs, found = timing.trials(lambda: task.run(subject, inputs), job, warmed_up=1)
+        outputs, found = timing.trials(lambda: task.run(subject, inputs), job, keep)
     record.note_trials(found, task.work(job.model))
     record.note_memory(peak)
     with record.timed("judgement"), torch.inference_mode():

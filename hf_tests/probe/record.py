@@ -57,6 +57,7 @@ class Record:
     def note_trials(self, found: Trials, work: Work) -> None:
         """Keep the times of trials, and what each of them did."""
         self.note(
+            first_inference_time=found.first_s,
             trial_times=found.times,
             busy_cores=found.busy_cores,
             work=work.amount,

@@ -92,7 +92,9 @@ def make(
     reference = Reference(outputs, tokens, count, size, floor)
     path = _path(job, inputs)
     if path is not None:
-        _save(reference, path)
+        # Where it cannot be kept, others make their own; a full disk is the run's to notice.
+        with contextlib.suppress(OSError):
+            _save(reference, path)
     return reference
 
 
@@ -156,7 +158,7 @@ def _digest(inputs: Mapping[str, Any]) -> str:
 
 def _save(reference: Reference, path: Path) -> None:
     """Write the file under a temporary name and rename it: others may look for it meanwhile."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {OUTPUT + name: tensor for name, tensor in reference.outputs.items()}
@@ -167,10 +169,12 @@ def _save(reference: Reference, path: Path) -> None:
         "size_mb": reference.size_mb,
         "noise_floor": reference.noise_floor,
     }
+    # Its own writer of files raises no OSError when the disk is full.
+    data = save(tensors, metadata={"reference": json.dumps(facts)})
     descriptor, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
-    os.close(descriptor)
     try:
-        save_file(tensors, temporary, metadata={"reference": json.dumps(facts)})
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -18,20 +18,35 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Trials:
-    """Seconds of each timed run in order; how many cores other processes used meanwhile."""
+    """Seconds of each timed run in order; how many cores other processes used meanwhile.
 
+    ``first_s`` are those of the very first run, which is none of them: what a library compiles or
+    chooses when it sees its inputs is in it.
+    """
+
+    first_s: float
     times: tuple[float, ...]
     busy_cores: float | None
 
 
-def trials(call: Callable[[], Result], job: Job, warmed_up: int = 0) -> tuple[Result, Trials]:
-    """Run ``call`` a few times unclocked, then with the device idle around each.
+def trials(
+    call: Callable[[], Result],
+    job: Job,
+    see_first: Callable[[Result], None] = lambda result: None,
+) -> tuple[Result, Trials]:
+    """Run ``call`` to warm up, at least once, then timed, with the device idle around each.
 
     At least ``min_trials`` runs are timed; more until the median is known to PRECISION, the job's
-    time budget is spent or there are ``trials``. ``warmed_up`` runs were made before. Returns the
-    last result beside the times.
+    time budget is spent or there are ``trials``. Returns the last result beside the times;
+    ``see_first`` is given the first.
     """
-    for _ in range(job.warmup - warmed_up):
+    devices.synchronize(job.device)
+    start = time.perf_counter()
+    result = call()
+    devices.synchronize(job.device)
+    first_s = time.perf_counter() - start
+    see_first(result)
+    for _ in range(job.warmup - 1):
         call()
     times: list[float] = []
     devices.synchronize(job.device)
@@ -46,7 +61,7 @@ def trials(call: Callable[[], Result], job: Job, warmed_up: int = 0) -> tuple[Re
             or sum(times) >= job.time_budget_s
             or latency.summary(times).precision <= PRECISION
         ):
-            return result, Trials(tuple(times), load.of_others())
+            return result, Trials(first_s, tuple(times), load.of_others())
 
 
 class _Load:
