@@ -94,7 +94,8 @@ def main() -> None:
 
         tiny = str(checkpoints.tiny_folder(model, Path(plan.default_cache_dir())))
         checkpoint = str(folder / "checkpoint")
-        subprocess.run([sys.executable, "-c", MAKE, model.class_name, tiny, checkpoint], check=True)
+        command = [sys.executable, "-c", MAKE, model.class_name, tiny, checkpoint]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
         job = Job(
             model,
             "cpu",
