@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -134,7 +135,8 @@ def _noise_floor(
         return None  # an operator without a float64 form, or a dtype that the code takes for given
     finally:
         network.to(torch.float32)  # without loss: it was float32 before
-    return max(parity.nrmse(outputs[name], tensor.cpu()) for name, tensor in found.items())
+    floor = max(parity.nrmse(outputs[name], tensor.cpu()) for name, tensor in found.items())
+    return floor if math.isfinite(floor) else None  # JSON has no infinity
 
 
 def _fits(size_mb: float) -> bool:
