@@ -9,20 +9,12 @@ from __future__ import annotations
 
 import argparse
 import errno
-import random
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hf_tests.hardware import Hardware
-    from hf_tests.nightly.plan import Plan
-    from hf_tests.nightly.resume import TakenUp
-    from hf_tests.nightly.run import Conduct
-    from hf_tests.nightly.store import RunFolder
-    from hf_tests.registry import Model, Registry
+from hf_tests import commands
 
 # A listing must answer at once, so what only a run needs is imported where it is used.
 USAGE, FRAMEWORK, INTERRUPTED = 2, 4, 130
@@ -38,10 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     from hf_tests.nightly.usage import UsageError
 
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = words.pop(0) if words and words[0] in commands.COMMANDS else commands.RUN
+    command = importlib.import_module(f"hf_tests.commands.{name.replace('-', '_')}")
+    parser = _parser(name)
+    command.arguments(parser)
+    options = parser.parse_args(words)
     try:
-        return _dispatch(parser, options)
+        status = command.run(options)
+        assert isinstance(status, int)
+        return status
     except UsageError as error:
         print(f"runner.py: {error}", file=sys.stderr)
         return USAGE
@@ -54,8 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - our own faults have an exit status too
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            folder = getattr(options, "results_dir", "this machine")
             print(
-                f"runner.py: the disk of {options.results_dir} is full. What was written is whole; "
+                f"runner.py: the disk of {folder} is full. What was written is whole; "
                 "once there is room, --resume finishes the run.",
                 file=sys.stderr,
             )
@@ -65,338 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FRAMEWORK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(name: str) -> argparse.ArgumentParser:
+    if name != commands.RUN:
+        return argparse.ArgumentParser(
+            prog=f"runner.py {name}", description=commands.COMMANDS[name]
+        )
+    lines = [f"  {name:14} {says}" for name, says in commands.COMMANDS.items()]
+    others = "\n".join(["other commands (each has its own --help):", *lines, "", ""])
+    return argparse.ArgumentParser(
         description="Test Hugging Face models on this machine's hardware, each model/device in a\n"
         "process of its own.",
-        epilog=EXAMPLES,
+        epilog=(others if lines else "") + EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_argument_group("what to test")
-    what.add_argument("--all", action="store_true", help="all models of the registry")
-    what.add_argument(
-        "--family",
-        "--category",
-        nargs="+",
-        metavar="NAME",
-        default=[],
-        help="all models of these families",
-    )
-    what.add_argument(
-        "--model",
-        nargs="+",
-        metavar="ID_OR_PATH",
-        default=[],
-        help="these models: ids of the registry or of the Hub, or folders",
-    )
-    what.add_argument(
-        "--method",
-        nargs="+",
-        metavar="NAME",
-        default=[],
-        help="pipeline, from_pretrained, openvino",
-    )
-    what.add_argument(
-        "--dtype",
-        nargs="+",
-        choices=("float32", "bfloat16", "float16"),
-        metavar="NAME",
-        default=[],
-        help="float32, bfloat16, float16: each check in each of them (default: float32 on the CPU, "
-        "the checkpoint's own elsewhere)",
-    )
-    what.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
-    where = parser.add_argument_group("on what").add_mutually_exclusive_group()
-    where.add_argument(
-        "--device",
-        nargs="+",
-        metavar="NAME",
-        default=[],
-        help="cpu, cuda, cuda:1, mps, openvino, openvino:gpu, ... (default: one of each kind)",
-    )
-    where.add_argument("--all-hardware", action="store_true", help="every single device")
-    where.add_argument("--cpu-only", action="store_true", help="the CPU alone, without OpenVINO")
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--weights",
-        choices=("auto", "tiny", "hub"),
-        default="auto",
-        help="auto: a folder or the Hub's cache, else tiny; tiny: random weights, built here; "
-        "hub: published ones, downloaded if need be (default: auto)",
-    )
-    how.add_argument(
-        "--timeout",
-        type=_positive,
-        metavar="SECONDS",
-        help="time for each job (default: by model size)",
-    )
-    how.add_argument(
-        "--trials",
-        type=_count,
-        metavar="N",
-        help="most timed runs of each check (default: 5 on tiny weights, else 200)",
-    )
-    how.add_argument(
-        "--min-trials", type=_count, metavar="N", help="fewest (default: 5; 10 on real weights)"
-    )
-    how.add_argument(
-        "--time-budget",
-        type=_positive,
-        metavar="SECONDS",
-        help="for the timed runs beyond the fewest; they also end once the median is known to 2 %% "
-        "(default: 1 on tiny weights, else 20)",
-    )
-    how.add_argument(
-        "--memory-limit",
-        type=_positive,
-        metavar="MIB",
-        help="memory for each job (default: what is free less a reserve)",
-    )
-    how.add_argument(
-        "--isolation",
-        choices=("auto", "fork", "spawn", "none"),
-        help="how each job gets a process of its own: fork of one that has imported, a spawned "
-        "interpreter, none (to debug); auto: fork where it is sound (default: auto)",
-    )
-    how.add_argument(
-        "--jobs",
-        type=_count,
-        metavar="N",
-        help="jobs at a time, each with cores of its own, a GPU at most one; beside others a model "
-        "is timed as slower than alone (default: 1)",
-    )
-    how.add_argument(
-        "--shuffle",
-        type=int,
-        nargs="?",
-        const=random.randrange(10**6),
-        metavar="SEED",
-        help="run the jobs in a random order",
-    )
-    how.add_argument(
-        "--fail-fast", action="store_true", default=None, help="run nothing after a failure"
-    )
-    how.add_argument(
-        "--rerun-failed",
-        action="store_true",
-        default=None,
-        help="run what failed once more at the end, and report both outcomes; it stays a failure",
-    )
-    how.add_argument(
-        "--resume",
-        nargs="?",
-        const="",
-        metavar="RUN",
-        help="finish an interrupted run (default: the newest one)",
-    )
-    how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
-    how.add_argument(
-        "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
-    )
-    look = parser.add_argument_group("look without testing")
-    look.add_argument("--list-families", action="store_true", help="the registry's families")
-    look.add_argument("--list-models", action="store_true", help="the registry's models")
-    look.add_argument("--list-devices", action="store_true", help="this machine's devices")
-    look.add_argument("--dry-run", action="store_true", help="the plan: one line a job")
-    says = parser.add_mutually_exclusive_group()
-    says.add_argument("--quiet", action="store_true", help="say only what failed, and the summary")
-    says.add_argument("--verbose", action="store_true", help="say every check, with tracebacks")
-    return parser
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
-    return int(text)
-
-
-def _dispatch(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    from hf_tests.nightly import select
-
-    if options.list_devices:
-        from hf_tests import hardware
-
-        return _list_devices(hardware.detect())
-    if options.resume is not None:
-        if options.all or options.family or options.model:
-            print("runner.py: --resume takes up a run's own plan, no other", file=sys.stderr)
-            return USAGE
-        return _resume(options)
-    registry = select.registry(options.registry)
-    if options.list_families:
-        return _list_families(registry)
-    models = select.models(registry, options.family, options.model, options.weights)
-    if options.list_models:
-        return _list_models(registry, models)
-    if not (options.all or options.family or options.model):
-        parser.print_usage(sys.stderr)
-        print("runner.py: say what to test: --all, --family NAME or --model ID", file=sys.stderr)
-        return USAGE
-    if options.all and (options.family or options.model):
-        print("runner.py: --all does not go with --family or --model", file=sys.stderr)
-        return USAGE
-    return _test(models, options)
-
-
-def _list_families(registry: Registry) -> int:
-    for family in registry.families:
-        count = f"{len(family.models)} model{'s' if len(family.models) != 1 else ''}"
-        print(f"{family.name:10} {count:9} {family.description}")
-    return 0
-
-
-def _list_models(registry: Registry, models: Sequence[Model]) -> int:
-    name = max(len(model.id) for model in models)
-    for family in dict.fromkeys(model.family for model in models):
-        print(f"{family}: {registry.family(family).description}")
-        for model in models:
-            if model.family == family:
-                gated = " (gated)" if model.gated else ""
-                print(f"  {model.id:{name}} {model.class_name}{gated}")
-    return 0
-
-
-def _list_devices(machine: Hardware) -> int:
-    print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
-    for device in machine.devices:
-        memory = f"{device.memory_mb / 1024:.1f} GB" if device.memory_mb else ""
-        print(f"{device.name:14} {memory:>9}  {device.description}")
-    if not any(device.kind == "openvino" for device in machine.devices):
-        from hf_tests import dependencies
-
-        reason = dependencies.unmet(dependencies.OPENVINO) or "it finds no device"
-        print(f"{'openvino':14} {'':>9}  not usable: {reason}")
-    return 0
-
-
-def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
-    from hf_tests import hardware
-    from hf_tests.nightly import plan, select
-    from hf_tests.nightly.store import RunFolder
-
-    if options.trials and options.min_trials and options.min_trials > options.trials:
-        print("runner.py: --min-trials is more than --trials", file=sys.stderr)
-        return USAGE
-    _conduct(options)  # what cannot be is said before looking around
-    wanted = select.check_methods(options.method)
-    names = ["cpu"] if options.cpu_only else options.device
-    select.check_devices(names)  # before looking around, which takes a second
-    machine = hardware.detect()
-    cache_dir = Path(options.cache_dir).expanduser().resolve() if options.cache_dir else ""
-    chosen = plan.make(
-        models,
-        select.devices(machine, names, options.all_hardware),
-        plan.Options(
-            weights=options.weights,
-            methods=wanted,
-            dtypes=tuple(dict.fromkeys(options.dtype)),
-            timeout_s=options.timeout,
-            memory_limit_mb=options.memory_limit,
-            cache_dir=str(cache_dir),
-            trials=options.trials,
-            min_trials=options.min_trials,
-            time_budget_s=options.time_budget,
-        ),
-    )
-    if options.shuffle is not None:
-        chosen = plan.shuffled(chosen, options.shuffle)
-    print(chosen.headline, flush=True)
-    for problem in chosen.problems:
-        print(f"runner.py: wrong registry: {problem}", file=sys.stderr)
-    if options.dry_run:
-        for job in chosen.jobs:
-            methods = ", ".join(job.methods)
-            print(f"{job.model.id:38} {job.device:9} {job.weights:5} {methods}")
-        return USAGE if chosen.problems else 0
-    if len(chosen.problems) == len(models):
-        return USAGE
-    folder = RunFolder.create(Path(options.results_dir))
-    folder.lock()
-    return _execute(chosen, folder, options)
-
-
-def _resume(options: argparse.Namespace) -> int:
-    from hf_tests.nightly import resume
-
-    folder = resume.find(Path(options.results_dir), options.resume or None)
-    folder.lock()
-    taken_up = resume.take_up(folder)
-    # What the run was told about how to run its jobs holds for the rest of it too.
-    for name in ("isolation", "jobs", "fail_fast", "rerun_failed"):
-        if getattr(options, name) is None:
-            setattr(options, name, taken_up.options.get(name))
-    _conduct(options)
-    done = f"{len(taken_up.done)} of {len(taken_up.plan.jobs)} jobs are done"
-    print(f"resuming {folder.run_id}: {done}\n{taken_up.plan.headline}", flush=True)
-    return _execute(taken_up.plan, folder, options, taken_up)
-
-
-def _conduct(options: argparse.Namespace) -> Conduct:
-    """How the jobs are to be run. Raises UsageError where that cannot be."""
-    from hf_tests import hardware
-    from hf_tests.nightly.run import Conduct
-    from hf_tests.nightly.usage import UsageError
-
-    count, cores = options.jobs or 1, hardware.available_cores()
-    if count > 1 and options.isolation == "none":
-        raise UsageError("--jobs needs processes, and --isolation none has none.")
-    if count > cores:
-        raise UsageError(f"--jobs {count} needs a core for each, and there are {cores} here.")
-    in_turn = count == 1 or options.shuffle is not None
-    return Conduct(count, not in_turn, bool(options.fail_fast), bool(options.rerun_failed))
-
-
-def _execute(
-    chosen: Plan,
-    folder: RunFolder,
-    options: argparse.Namespace,
-    taken_up: TakenUp | None = None,
-) -> int:
-    from hf_tests import hardware
-    from hf_tests.isolation import launcher_of
-    from hf_tests.isolation.fork import Unfit
-    from hf_tests.nightly import progress, run, summary
-    from hf_tests.nightly.usage import UsageError
-
-    described = {
-        key: value
-        for key, value in sorted(vars(options).items())
-        if value not in (None, False, [], "")
-    }
-    level = progress.NORMAL
-    if options.quiet or options.verbose:
-        level = progress.QUIET if options.quiet else progress.VERBOSE
-    left = len(chosen.jobs) - (len(taken_up.done) if taken_up else 0)
-    watcher = progress.watcher(left, level)
-    launcher = launcher_of(options.isolation or "auto", chosen.jobs)
-    try:
-        finished = run.execute(
-            chosen,
-            hardware.detect(),
-            launcher,
-            folder,
-            taken_up.options if taken_up else described,
-            watcher,
-            taken_up,
-            _conduct(options),
-        )
-    except Unfit as reason:
-        raise UsageError(f"--isolation {options.isolation} is not to be had: {reason}") from None
-    finally:
-        launcher.close()
-        watcher.close()
-    print(f"\n{summary.text(finished)}")
-    return finished.exit_status
 
 
 if __name__ == "__main__":

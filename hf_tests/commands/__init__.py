@@ -1,0 +1,13 @@
+"""The command line, one module a command.
+
+A command's module has ``arguments(parser)``, which adds its options, and ``run(options)``, which
+does it and returns the exit status. A command takes ``--results-dir`` where it reads or writes
+runs. ``run`` is what the command line does without a command's name.
+"""
+
+from __future__ import annotations
+
+RUN = "run"
+
+COMMANDS: dict[str, str] = {}
+"""Name of each command and the line that says what it does; its module has the same name."""
