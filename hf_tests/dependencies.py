@@ -111,17 +111,23 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def torch_cuda_build() -> str | None:
-    """The CUDA version that the installed torch was built for; None for another build or no torch.
+@functools.cache
+def torch_build() -> dict[str, str]:
+    """How the installed torch was built: its version, commit, and CUDA or ROCm; empty without one.
 
     Read from torch's version file, since importing torch would cost seconds and memory.
     """
     folder = _package_folder("torch")
     if folder is None or not (folder / "version.py").is_file():
-        return None
+        return {}
     text = (folder / "version.py").read_text(encoding="utf-8")
-    match = re.search(r"^cuda(?:: [^=]+)? = '([^']+)'", text, re.MULTILINE)
-    return match[1] if match else None
+    found = re.findall(r"^(\w+)(?:: [^=]+)? = '([^']+)'", text, re.MULTILINE)
+    return {name.strip("_"): value for name, value in found}
+
+
+def torch_cuda_build() -> str | None:
+    """The CUDA version that the installed torch was built for; None for another build or none."""
+    return torch_build().get("cuda")
 
 
 @functools.cache

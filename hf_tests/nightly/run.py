@@ -121,8 +121,7 @@ def execute(
                 report.add_rerun(item)
         wall = time.monotonic() - start
         finished = Finished(folder, report.outcomes, interruption.requested, wall, plan.problems)
-        described |= {
-            "finished": metadata.now(),
+        described |= metadata.at_end() | {
             "wall_time": finished.wall_s,
             "interrupted": finished.interrupted,
             "exit_status": finished.exit_status,
