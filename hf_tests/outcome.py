@@ -116,12 +116,13 @@ class Parity:
     None where that is missing, of another shape or not finite. ``cosine`` is the least similarity,
     ``top1_agreement`` the share of positions whose most likely class is the same, ``equal_tokens``
     that of generated tokens; None where there are none. ``noise_floor`` is the nrmse of the
-    reference itself against float64. See `hf_tests.probe.parity` and `hf_tests.probe.tolerances`.
+    reference itself against float64. A check that is the reference has its noise floor alone, and
+    no ``output``. See `hf_tests.probe.parity` and `hf_tests.probe.tolerances`.
     """
 
     nrmse: float | None
-    output: str
-    cosine: float
+    output: str | None
+    cosine: float | None
     top1_agreement: float | None
     tolerance: float
     noise_floor: float | None = None

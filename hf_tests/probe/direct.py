@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hf_tests.job import Job
 from hf_tests.probe import (
-    checkpoints,
     classes,
     devices,
     inference,
     integrity,
+    loading,
     memory,
     reference,
     tasks,
@@ -22,13 +22,11 @@ def check(job: Job, record: Record) -> None:
     Raises WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
     """
     task = tasks.get(job.model.task)
-    with record.timed("checkpoint"):
-        folder = str(checkpoints.folder_of(job))
-        record.checkpoint = folder
+    folder = loading.checkpoint(job, record)
     peak = memory.PeakMemory(job.device)
     with record.timed("load", "load_time"):
         with record.timed("tokenizer", "tokenizer_load_time"):
-            processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
+            processor = loading.processor(job, folder)
         with record.timed("model", "model_load_time"):
             network, info = classes.transformers_class(job.model.class_name).from_pretrained(
                 folder,
@@ -42,18 +40,12 @@ def check(job: Job, record: Record) -> None:
     integrity.check_loading(info)
     integrity.check_values(network)
     integrity.check_tokenizer(processor, network.config)
-    count, size = memory.model_size(network)
-    record.note(
-        num_parameters=count, model_size_mb=size, dtype=str(network.dtype).removeprefix("torch.")
-    )
+    loading.note_network(record, network)
     subject = tasks.Subject(job.model, network, processor)
     record.stage = "inputs"
     plain = task.inputs(subject)
     inputs = inference.on_device(network, plain)
     outputs = inference.measure(job, record, subject, inputs, peak)
     with record.timed("reference"):
-        is_reference = job.device == "cpu" and record.measurement.dtype == "float32"
-        expected = reference.find(job, plain) or reference.make(
-            job, folder, processor, plain, network if is_reference else None, outputs
-        )
+        expected = reference.of(job, folder, processor, plain, network, outputs)
     inference.compare(job, record, subject, inputs, expected, outputs)

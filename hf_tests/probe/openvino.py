@@ -7,11 +7,10 @@ from typing import Any
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import (
-    checkpoints,
-    classes,
     devices,
     inference,
     integrity,
+    loading,
     memory,
     reference,
     tasks,
@@ -34,11 +33,9 @@ def check(job: Job, record: Record) -> None:
     if lacks is not None:
         raise Skip(lacks, "unsupported")
     task = tasks.get(job.model.task)
-    with record.timed("checkpoint"):
-        folder = str(checkpoints.folder_of(job))
-        record.checkpoint = folder
+    folder = loading.checkpoint(job, record)
     with record.timed("tokenizer", "tokenizer_load_time"):
-        processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
+        processor = loading.processor(job, folder)
     with record.timed("inputs"):
         inputs = task.inputs(tasks.Subject(job.model, None, processor))
     with record.timed("reference"):

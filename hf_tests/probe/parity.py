@@ -46,6 +46,11 @@ def compare(
     return Parity(worst, name, cosine, agreement, tolerance, noise_floor, equal_tokens)
 
 
+def of_reference(tolerance: float, noise_floor: float | None) -> Parity:
+    """The figures of the reference itself: its noise floor, and nothing that it differs from."""
+    return Parity(None, None, None, None, tolerance, noise_floor)
+
+
 def demand(parity: Parity) -> None:
     """Raise WrongOutput where the figures are beyond their tolerance."""
     if parity.nrmse is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import (
-    checkpoints,
-    classes,
     devices,
     inference,
     integrity,
+    loading,
     memory,
     reference,
     tasks,
@@ -34,13 +33,11 @@ def check(job: Job, record: Record) -> None:
     missing = dependencies.unmet(task.pipeline_dependencies)
     if missing is not None:
         raise Skip(f"the {name} pipeline needs it: {missing}", "missing_dependency")
-    with record.timed("checkpoint"):
-        folder = str(checkpoints.folder_of(job))
-        record.checkpoint = folder
+    folder = loading.checkpoint(job, record)
     with record.timed("reference"):
-        processor = classes.transformers_class(task.processor_class).from_pretrained(folder)
+        processor = loading.processor(job, folder)
         plain = task.inputs(tasks.Subject(job.model, None, processor))
-        expected = reference.find(job, plain) or reference.make(job, folder, processor, plain)
+        expected = reference.of(job, folder, processor, plain)
     peak = memory.PeakMemory(job.device)
     with record.timed("model", "load_time"):
         pipe = pipeline(
@@ -51,10 +48,7 @@ def check(job: Job, record: Record) -> None:
         )
     integrity.check_class(pipe.model, job.model.class_name)
     integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)
-    count, size = memory.model_size(pipe.model)
-    record.note(
-        num_parameters=count, model_size_mb=size, dtype=str(pipe.model.dtype).removeprefix("torch.")
-    )
+    loading.note_network(record, pipe.model)
     with record.timed("inference"):
         answer, found = timing.trials(lambda: task.call(job.model, pipe), job)
     record.note_trials(found, task.work(job.model))

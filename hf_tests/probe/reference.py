@@ -6,6 +6,7 @@ The first check that needs it makes it; the others of the run read it from a fil
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -33,6 +34,7 @@ class Reference:
     ``outputs`` are tensors by name; ``tokens`` the ids that it generated, shape (1, new tokens),
     None for a task that generates none. ``noise_floor`` is the normalised RMSE of the outputs
     against the same model's in float64: what rounding alone makes; None where it could not be run.
+    ``is_own`` where it is the very network that asks for it.
     """
 
     outputs: dict[str, Any]
@@ -40,6 +42,38 @@ class Reference:
     num_parameters: int
     size_mb: float
     noise_floor: float | None
+    is_own: bool = False
+
+
+def of(
+    job: Job,
+    folder: str,
+    processor: Any,
+    inputs: Mapping[str, Any],
+    network: Any = None,
+    ran: Any = None,
+) -> Reference:
+    """The run's reference for these inputs; made where there is none yet.
+
+    ``network`` is the check's own, where it is one of torch, and ``ran`` what its task's run on the
+    inputs gave: where they can serve as the reference nothing is loaded and run twice. Raises what
+    `make` raises.
+    """
+    found = find(job, inputs)
+    if found is not None:
+        return found
+    if not _serves(network):
+        return make(job, folder, processor, inputs)
+    return dataclasses.replace(make(job, folder, processor, inputs, network, ran), is_own=True)
+
+
+def _serves(network: Any) -> bool:
+    """Whether a network is what a reference is: in float32 on the CPU."""
+    import torch
+
+    if network is None:
+        return False
+    return bool(network.dtype == torch.float32 and network.device.type == "cpu")
 
 
 def find(job: Job, inputs: Mapping[str, Any]) -> Reference | None:

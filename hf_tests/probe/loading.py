@@ -1,0 +1,29 @@
+"""What all methods do alike when they load: folder, processor, a network's size and dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_tests.job import Job
+from hf_tests.probe import checkpoints, classes, memory, tasks
+from hf_tests.probe.record import Record
+
+
+def checkpoint(job: Job, record: Record) -> str:
+    """The folder that the job's model is loaded from. Raises what `checkpoints.folder_of` does."""
+    with record.timed("checkpoint"):
+        record.checkpoint = str(checkpoints.folder_of(job))
+    return record.checkpoint
+
+
+def processor(job: Job, folder: str) -> Any:
+    """The tokenizer or processor in the folder that prepares the inputs of the job's task."""
+    name = tasks.get(job.model.task).processor_class
+    return classes.transformers_class(name).from_pretrained(folder)
+
+
+def note_network(record: Record, network: Any) -> None:
+    """Keep the parameters, size and dtype of a torch network."""
+    count, size = memory.model_size(network)
+    dtype = str(network.dtype).removeprefix("torch.")
+    record.note(num_parameters=count, model_size_mb=size, dtype=dtype)
