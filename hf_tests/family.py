@@ -13,7 +13,7 @@ import traceback
 import unittest
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hf_tests import dependencies, outcome
+from hf_tests import dependencies, hints, outcome, plain
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult, Row
 from hf_tests.registry import Expectation
@@ -115,11 +115,11 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
             _run_method(job.replace(dtype=dtype), method, attempt.record)
         except Skip as skip:
             attempt.skip = skip
-            if not attempt.record.has_begun:
+            if not skip.of_dtype:
                 break  # what stands in the way has nothing to do with the dtype
         except Exception as error:  # noqa: BLE001 - whatever a model raises is a result
             attempt.error = error
-            attempt.described = describe(error, job, attempt.record.stage)
+            attempt.described = describe(error, job, attempt.record.stage, method)
             # Its frames would keep the network in memory while the next one is loaded.
             traceback.clear_frames(error.__traceback__)
     return _result(job, method, time.perf_counter() - start, attempts)
@@ -188,17 +188,16 @@ def _result(
     return result_for(job, method, status, **fields), failed.error
 
 
-def describe(error: BaseException, job: Job, stage: str | None) -> dict[str, str]:
+def describe(error: BaseException, job: Job, stage: str | None, method: str) -> dict[str, str]:
     """A CheckResult's fields about an exception: type, message, traceback and hint."""
     from hf_tests.probe import errors
 
-    kind = errors.classify(error, stage)
-    message = str(error).strip() or type(error).__name__
+    found = errors.diagnose(error, stage)
     return {
-        "error_type": kind,
-        "error": f"{type(error).__name__}: {message}",
+        "error_type": found.kind,
+        "error": plain.message(f"{type(error).__name__}: {error}"),
         "traceback": "".join(traceback.format_exception(error)),
-        "hint": errors.hint(kind, job),
+        "hint": hints.hint(found.kind, job, method, found.case),
     }
 
 

@@ -52,6 +52,22 @@ ERROR_TYPES = (
     "other",
 )
 
+STAGES = (
+    "import",
+    "build",
+    "download",
+    "tokenizer",
+    "model",
+    "move",
+    "conversion",
+    "compile",
+    "inference",
+    "judgement",
+)
+"""How far a check comes, in about this order: libraries are imported, the tiny checkpoint is built
+or the published one downloaded, tokenizer or processor and model are loaded, the model is moved to
+its device or converted and compiled for it, it runs, and its output is judged."""
+
 WEIGHTS = ("hub", "local", "tiny")
 """Where a checkpoint came from; stated on every result."""
 
@@ -158,6 +174,10 @@ class Rerun:
 class CheckResult:
     """One method on one model on one device: how it ended and what it measured.
 
+    ``stage`` is the one of `STAGES` that it reached. What was raised stands in one line in
+    ``error``, of the type ``error_type``, and whole in ``traceback``; ``hint`` says what to do, and
+    ``log_tail`` how its job's log ends.
+
     ``jobs_beside`` is the largest number of other jobs that ran while its own did. With a
     ``rerun`` the status stays that of the first time.
     """
@@ -177,6 +197,7 @@ class CheckResult:
     traceback: str | None = None
     hint: str | None = None
     stage: str | None = None
+    log_tail: str | None = None
     reason: str | None = None
     duration: float = 0.0
     measurement: Measurement = dataclasses.field(default_factory=Measurement)
@@ -194,6 +215,8 @@ class CheckResult:
             raise ValueError(f"unknown error type {self.error_type!r}")
         if self.weights not in WEIGHTS:
             raise ValueError(f"unknown weights {self.weights!r}")
+        if self.stage is not None and self.stage not in STAGES:
+            raise ValueError(f"unknown stage {self.stage!r}; one of {', '.join(STAGES)}")
 
     @property
     def key(self) -> str:

@@ -19,6 +19,7 @@ from hf_tests.nightly import merge
 from hf_tests.outcome import CheckResult, Parity
 from hf_tests.probe import checkpoints, devices, parity, reference, tolerances, worker
 from hf_tests.probe.judge import WrongOutput
+from hf_tests.probe.record import Record
 from hf_tests.registry import Model
 from tests import defects, support
 
@@ -163,7 +164,7 @@ class TestReference(unittest.TestCase):
 
         processor = transformers.AutoTokenizer.from_pretrained(str(folder))
         inputs = dict(processor("Paris is the [MASK] of France.", return_tensors="pt"))
-        made = reference.make(job, str(folder), processor, inputs, network)
+        made = reference.make(job, Record(), str(folder), processor, inputs, network)
         self.assertIsNotNone(made.noise_floor)
         for name, value in network.state_dict().items():
             self.assertTrue(torch.equal(value, before[name]), name)

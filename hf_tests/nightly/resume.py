@@ -90,7 +90,7 @@ def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]
         events = list(stream.read(path))
         ending = _ending(events)
         if ending is not None and ending.reason != INTERRUPTED:
-            found = outcome_of(job, events, ending)
+            found = outcome_of(job, events, ending, folder.log(job))
             if found is not None and not any(r.error_type == "disk_full" for r in found.results):
                 done[job.name] = found
                 continue

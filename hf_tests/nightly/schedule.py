@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from hf_tests import outcome, stream
+from hf_tests import hints, outcome, plain, stream
 from hf_tests.isolation import accelerator
 from hf_tests.isolation.base import (
     INTERRUPTED,
@@ -31,7 +31,6 @@ from hf_tests.nightly.store import RunFolder
 from hf_tests.outcome import CheckResult
 
 TICK_S = 1.0
-LOG_TAIL_BYTES = 4000
 
 
 @dataclass(frozen=True)
@@ -236,15 +235,17 @@ def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
             writer.result(found[method])
     writer.write("ended", ending=vars(ending))
     writer.close()
-    return _outcome(job, events, found, ending)
+    return _outcome(job, events, found, ending, log)
 
 
-def outcome_of(job: Job, events: Sequence[Mapping[str, Any]], ending: Ending) -> JobOutcome | None:
-    """The outcome that a closed stream tells; None where it lacks a check's result."""
+def outcome_of(
+    job: Job, events: Sequence[Mapping[str, Any]], ending: Ending, log: Path
+) -> JobOutcome | None:
+    """The outcome that a closed stream and its log tell; None where it lacks a check's result."""
     found = {result.method: result for result in stream.results(events)}
     if not found.keys() >= set(job.methods):
         return None
-    return _outcome(job, events, found, ending)
+    return _outcome(job, events, found, ending, log)
 
 
 def _outcome(
@@ -252,11 +253,17 @@ def _outcome(
     events: Iterable[Mapping[str, Any]],
     found: Mapping[str, CheckResult],
     ending: Ending,
+    log: Path,
 ) -> JobOutcome:
     clocks = [event["clock"] for event in events if event["event"] == "ready"]
     startup = clocks[0] - ending.launched if clocks else None
     results = tuple(
-        dataclasses.replace(found[method], jobs_beside=ending.beside) for method in job.methods
+        dataclasses.replace(
+            found[method],
+            jobs_beside=ending.beside,
+            log_tail=plain.log_tail(log) if found[method].error is not None else None,
+        )
+        for method in job.methods
     )
     return JobOutcome(job, results, ending, startup)
 
@@ -271,35 +278,16 @@ def _lost(job: Job, method: str, was_running: bool, log: Path, ending: Ending) -
     elif ending.reason == INTERRUPTED:
         status, kind = outcome.ERROR, "interrupted"
     what = "in this check" if was_running else "before this check"
-    command = f"{job.command} --method {method}"
-    hints = {
-        "timeout": f"Give it more time: {command} --timeout {2 * job.timeout_s:.0f}",
-        "interrupted": f"Run it again: {command}",
-        "out_of_memory": f"Free memory, or allow more: {command} --memory-limit MIB",
-        "crash": f"The log shows where. Again: {command}",
-    }
-    hint = hints[kind]
-    if ending.reason == SIGNALLED and ending.exit_status == -getattr(signal, "SIGKILL", 9):
-        hint = f"If nobody killed it, the kernel did for want of memory (dmesg tells). {hint}"
+    tail = plain.log_tail(log)
+    killed = ending.reason == SIGNALLED and ending.exit_status == -getattr(signal, "SIGKILL", 9)
     return result_for(
         job,
         method,
         status,
         error_type=kind,
         error=f"the process {ending.describe()} {what}",
-        traceback=log_tail(log),
-        hint=hint,
+        traceback=plain.stack(tail),
+        log_tail=tail,
+        hint=hints.hint(kind, job, method, "killed" if killed else ""),
         duration=ending.wall_s if was_running else 0.0,
     )
-
-
-def log_tail(log: Path) -> str | None:
-    """The last part of a job's log, where a crash leaves its stack; None when there is none."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - LOG_TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return None
-    return text.strip() or None

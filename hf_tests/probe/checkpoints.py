@@ -23,6 +23,13 @@ HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
 BUILDER = Path(__file__).resolve().parent / "tiny"
 
 
+def stage_of(job: Job) -> str:
+    """What `folder_of` has to do first for the job, as one of `outcome.STAGES`."""
+    if job.checkpoint is not None:
+        return "model"
+    return "build" if job.weights == "tiny" else "download"
+
+
 def folder_of(job: Job) -> Path:
     """The folder of the job's checkpoint, built or fetched when it is not there yet.
 

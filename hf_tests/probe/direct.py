@@ -24,7 +24,7 @@ def check(job: Job, record: Record) -> None:
     task = tasks.get(job.model.task)
     folder = loading.checkpoint(job, record)
     peak = memory.PeakMemory(job.device)
-    with record.timed("load", "load_time"):
+    with record.timed("tokenizer", "load_time"):
         with record.timed("tokenizer", "tokenizer_load_time"):
             processor = loading.processor(job, folder)
         with record.timed("model", "model_load_time"):
@@ -34,7 +34,7 @@ def check(job: Job, record: Record) -> None:
                 use_safetensors=True,  # a pickle could run code
                 dtype=devices.dtype_of(job),
             )
-        with record.timed("device", "device_time"):
+        with record.timed("move", "device_time"):
             network = network.eval().to(devices.torch_device(job.device))
             devices.synchronize(job.device)
     integrity.check_loading(info)
@@ -42,10 +42,9 @@ def check(job: Job, record: Record) -> None:
     integrity.check_tokenizer(processor, network.config)
     loading.note_network(record, network)
     subject = tasks.Subject(job.model, network, processor)
-    record.stage = "inputs"
+    record.stage = "tokenizer"
     plain = task.inputs(subject)
     inputs = inference.on_device(network, plain)
     outputs = inference.measure(job, record, subject, inputs, peak)
-    with record.timed("reference"):
-        expected = reference.of(job, folder, processor, plain, network, outputs)
+    expected = reference.of(job, record, folder, processor, plain, network, outputs)
     inference.compare(job, record, subject, inputs, expected, outputs)

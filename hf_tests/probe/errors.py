@@ -1,91 +1,143 @@
-"""From an exception to its type and to the sentence that says what to do.
+"""From an exception to its error type.
 
-Types of exceptions decide first; messages only where the libraries raise a bare type.
+Types of exceptions decide first, over the whole chain of causes; messages only where the libraries
+raise a bare type.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import unittest
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from hf_tests import dependencies
-from hf_tests.job import Job
-from hf_tests.probe.integrity import CorruptCheckpoint
 from hf_tests.probe.judge import WrongOutput
 
-HUB_ERRORS = {
-    "GatedRepoError": "access_denied",
-    "DisabledRepoError": "access_denied",
-    "RepositoryNotFoundError": "model_not_found",
-    "RevisionNotFoundError": "model_not_found",
-    "LocalEntryNotFoundError": "network",
-    "EntryNotFoundError": "model_not_found",
-    "OfflineModeIsEnabled": "network",
-    "HfHubHTTPError": "network",
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """An error type of `outcome.ERROR_TYPES`, and which cause of it; see `hf_tests.hints`."""
+
+    kind: str
+    case: str = ""
+
+
+TYPES = {
+    "CorruptCheckpoint": Diagnosis("corrupt_checkpoint"),
+    "SafetensorError": Diagnosis("corrupt_checkpoint"),
+    "FileMetadataError": Diagnosis("network"),
+    "KeyboardInterrupt": Diagnosis("interrupted"),
+    "MemoryError": Diagnosis("out_of_memory"),
+    "OutOfMemoryError": Diagnosis("out_of_memory", "cuda"),
+    "GatedRepoError": Diagnosis("access_denied", "gated"),
+    "DisabledRepoError": Diagnosis("access_denied", "disabled"),
+    "LocalTokenNotFoundError": Diagnosis("access_denied"),
+    "PermissionError": Diagnosis("access_denied", "folder"),
+    "RepositoryNotFoundError": Diagnosis("model_not_found"),
+    "RevisionNotFoundError": Diagnosis("model_not_found", "revision"),
+    "LocalEntryNotFoundError": Diagnosis("network"),
+    "EntryNotFoundError": Diagnosis("model_not_found"),
+    "HFValidationError": Diagnosis("model_not_found"),
+    "OfflineModeIsEnabled": Diagnosis("network", "offline"),
+    "HfHubHTTPError": Diagnosis("network"),
+    "TransportError": Diagnosis("network"),
+    "RequestException": Diagnosis("network"),
+    "ConnectionError": Diagnosis("network"),
+    "TimeoutError": Diagnosis("network"),
+    "ModuleNotFoundError": Diagnosis("missing_dependency"),
+    "PackageNotFoundError": Diagnosis("missing_dependency"),
+    "AcceleratorError": Diagnosis("cuda_error"),
+    "OpConversionFailure": Diagnosis("conversion"),
+    "OpValidationFailure": Diagnosis("conversion"),
+    "NotImplementedFailure": Diagnosis("conversion"),
+    "NotImplementedError": Diagnosis("unsupported"),
 }
-"""Exceptions of huggingface_hub by class name, so that they are known without importing it."""
+"""By the class's name or a base's, so that no library has to be imported to know its errors."""
+
+ERRNOS = {
+    errno.ENOSPC: Diagnosis("disk_full"),
+    errno.EDQUOT: Diagnosis("disk_full"),
+    errno.ENOMEM: Diagnosis("out_of_memory"),
+    errno.EROFS: Diagnosis("access_denied", "folder"),
+    errno.ENETUNREACH: Diagnosis("network"),
+    errno.EHOSTUNREACH: Diagnosis("network"),
+}
+
+HTTP = {
+    401: Diagnosis("access_denied"),
+    403: Diagnosis("access_denied", "gated"),
+    404: Diagnosis("model_not_found"),
+    429: Diagnosis("network", "rate_limit"),
+}
+"""By the status of the response that an exception of a client carries."""
+
+CUDA_MEMORY = Diagnosis("out_of_memory", "cuda")
+
+CUDA_CASES = (
+    (CUDA_MEMORY, r"out of memory|CU(BLAS|DNN|SPARSE|SOLVER)_STATUS_(ALLOC_FAILED|NOT_ENOUGH)"),
+    (Diagnosis("cuda_error", "device_assert"), "device-side assert"),
+    (Diagnosis("cuda_error", "illegal_access"), "illegal memory access|misaligned address"),
+    (Diagnosis("cuda_error", "no_kernel"), "no kernel image|not compatible with the current"),
+    (Diagnosis("cuda_error", "no_device"), "invalid device ordinal|no CUDA-capable device"),
+    (Diagnosis("cuda_error", "no_driver"), "NVIDIA driver|driver version|not compiled with CUDA|"
+     "No CUDA GPUs are available|CUDA driver initialization failed"),
+)  # fmt: skip
+"""What torch says of CUDA, all of it as one type and with a text."""
 
 MESSAGES = (
-    ("out_of_memory", ("CUDA out of memory", "can't allocate memory", "not enough memory",
-                       "bad_alloc")),
-    ("cuda_error", ("CUDA error", "CUDA driver", "CUBLAS_STATUS", "CUDNN_STATUS",
-                    "Found no NVIDIA driver")),
-    ("remote_code_required", ("trust_remote_code",)),
-    ("corrupt_checkpoint", ("size mismatch for", "does not appear to have a file named",
-                            "Error no file named", "ignore_mismatched_sizes")),
-    ("model_not_found", ("is not a valid model identifier", "is not a local folder")),
-    ("unsupported", ("Unrecognized configuration class", "does not recognize this architecture",
-                     "custom or unsupported architecture")),
+    (Diagnosis("out_of_memory"), r"can't allocate memory|not enough memory|bad_alloc|"
+     "MPS backend out of memory|CL_OUT_OF_(HOST_MEMORY|RESOURCES)|CL_MEM_OBJECT_ALLOCATION_FAIL|"
+     "Exceeded max size of memory"),
+    (Diagnosis("remote_code_required"), "trust_remote_code"),
+    (Diagnosis("corrupt_checkpoint"), "size mismatch for|does not appear to have a file named|"
+     "Error no file named|ignore_mismatched_sizes|is not a valid JSON file|Can't load (tokenizer|"
+     "image processor|feature extractor|the model|the configuration)|Couldn't instantiate the "
+     "backend tokenizer|Unrecognized (image|video) processor|Unrecognized feature extractor"),
+    (Diagnosis("model_not_found"), "is not a valid model identifier|is not a local folder"),
+    (Diagnosis("unsupported", "dtype"), r"not implemented for '(Half|BFloat16|Float|Double)'|"
+     "does not support (bfloat16|float64|float16)|Cannot convert a MPS Tensor to float64"),
+    (Diagnosis("unsupported"), "Unrecognized (configuration class|model in)|does not recognize "
+     "this architecture|custom or unsupported architecture|not implemented for|not currently "
+     "implemented for the (MPS|CUDA)"),
+    (Diagnosis("network"), "couldn't connect to|Can't reach the Hub|Connection reset by peer"),
 )  # fmt: skip
-"""Words of messages by error type, for exceptions whose class says nothing."""
+"""Patterns of messages, for exceptions whose class says nothing."""
 
-HINTS = {
-    "missing_dependency": "Install what the message names, then run again.",
-    "cuda_error": "CUDA_LAUNCH_BLOCKING=1 shows the failing call; nvidia-smi the driver's state.",
-    "out_of_memory": "Use a smaller model, another device, or free memory first.",
-    "model_not_found": "Check the id and the revision in the registry.",
-    "access_denied": "Accept the licence on the model's page and log in: hf auth login",
-    "network": "Check the connection, or run without it: --weights tiny",
-    "corrupt_checkpoint": "Compare the checkpoint's files with their source, or save it again.",
-    "remote_code_required": "This model needs code of its own, which is never run unasked.",
-    "unsupported": "This version of the library has no such model; try another version.",
-    "conversion": "The exporter itself says more: optimum-cli export openvino -m {model} DIR",
-    "wrong_output": "It runs and is wrong: compare with the last good versions of the libraries.",
-    "disk_full": "Free some disk space, or give another folder: --cache-dir, --results-dir",
-    "other": "The traceback says where.",
-}
+QUOTED = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Failure|Checkpoint)): (.*)", re.MULTILINE)
+"""Another exception whose traceback a library has put into its own message."""
+
+EXCUSES = (ImportError, NotImplementedError, LookupError, AttributeError)
+"""What code catches to try another way. What that way then raises has another cause."""
+
+FILES = frozenset({"JSONDecodeError", "UnicodeDecodeError"})
+
+
+def diagnose(error: BaseException, stage: str | None = None) -> Diagnosis:
+    """The error type and case of an exception and all its causes.
+
+    ``stage`` is where it was raised (`outcome.STAGES`); it decides where nothing else does.
+    """
+    chain = list(_chain(error))
+    for look in (_by_type, _by_message):
+        for item in chain:
+            found = look(item)
+            if found is not None:
+                return found
+    for item in chain:
+        if isinstance(item, ImportError):
+            return Diagnosis("missing_dependency")
+        if type(item).__name__ in FILES and stage in ("tokenizer", "model", "conversion"):
+            return Diagnosis("corrupt_checkpoint")
+    if stage == "conversion":
+        return Diagnosis("conversion")
+    return Diagnosis("conversion", "compile") if stage == "compile" else Diagnosis("other")
 
 
 def classify(error: BaseException, stage: str | None = None) -> str:
-    """The error type of `outcome.ERROR_TYPES` for an exception and all its causes.
-
-    ``stage`` is where it was raised; an otherwise unknown error of a conversion is "conversion".
-    """
-    chain = list(_causes(error))
-    for item in chain:
-        found = _by_type(item)
-        if found is not None:
-            return found
-    for item in chain:
-        text = str(item)
-        for kind, words in MESSAGES:
-            if any(word in text for word in words):
-                return kind
-    for item in chain:
-        if isinstance(item, ImportError):
-            return "missing_dependency"
-    return "conversion" if stage == "conversion" else "other"
-
-
-def hint(kind: str, job: Job) -> str:
-    """What to do about an error of that type, with the command that shows it again."""
-    text = HINTS[kind].format(model=job.model.id)
-    if kind == "missing_dependency":
-        unmet = dependencies.unmet(job.model.dependencies)
-        text = unmet if unmet else text
-    return f"{text} To repeat: {job.command}"
+    """The error type of `outcome.ERROR_TYPES` for an exception and all its causes."""
+    return diagnose(error, stage).kind
 
 
 def is_judgement(error: BaseException) -> bool:
@@ -105,38 +157,66 @@ def is_judgement(error: BaseException) -> bool:
     return module.startswith((unittest.__name__, "hf_tests.test_"))
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, what it was raised from, and then what it was raised in the handling of."""
+    pending: list[tuple[BaseException, bool]] = [(error, True)]
+    later: list[tuple[BaseException, bool]] = []
     seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
+    while pending or later:
+        item, is_cause = pending.pop(0) if pending else later.pop(0)
+        if id(item) in seen or not (is_cause or not isinstance(item, EXCUSES)):
+            continue
+        seen.add(id(item))
+        yield item
+        pending += [(one, True) for one in getattr(item, "exceptions", ())]  # of a group
+        if item.__cause__ is not None:
+            pending.append((item.__cause__, True))
+        elif item.__context__ is not None:
+            later.append((item.__context__, False))
 
 
-def _by_type(error: BaseException) -> str | None:
-    names = [cls.__name__ for cls in type(error).__mro__]
+def _by_type(error: BaseException) -> Diagnosis | None:
+    text = str(error)
     if is_judgement(error):
-        return "wrong_output"
-    if os.strerror(errno.ENOSPC) in str(error):  # safetensors says so in an error of its own
-        return "disk_full"
-    if isinstance(error, CorruptCheckpoint) or "SafetensorError" in names:
-        return "corrupt_checkpoint"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
-        return "out_of_memory"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk_full"
-    for name in names:
-        if name in HUB_ERRORS:
-            return HUB_ERRORS[name]
-    if isinstance(error, ModuleNotFoundError):
-        return "missing_dependency"
-    if isinstance(error, (ConnectionError, TimeoutError)) or "TransportError" in names:
-        return "network"
-    if "AcceleratorError" in names:
-        return "cuda_error"
-    if isinstance(error, NotImplementedError):
-        return "unsupported"
+        return Diagnosis("wrong_output")
+    if isinstance(error, OSError) and error.errno in ERRNOS:
+        return ERRNOS[error.errno]
+    if os.strerror(errno.ENOSPC) in text:  # safetensors says so in an error of its own
+        return Diagnosis("disk_full")
+    found = _by_names([cls.__name__ for cls in type(error).__mro__], text)
+    if found is not None and found.kind == "network":
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        return HTTP.get(status, found) if isinstance(status, int) else found
+    return found
+
+
+def _by_names(names: list[str], text: str) -> Diagnosis | None:
+    found = next((TYPES[name] for name in names if name in TYPES), None)
+    if found is not None and found.kind == "cuda_error":
+        return _cuda_case(text) or found
+    return found
+
+
+def _by_message(error: BaseException) -> Diagnosis | None:
+    text = str(error)
+    for quoted in reversed(QUOTED.findall(text)):
+        found = _by_names([quoted[0]], quoted[1])
+        if found is not None:
+            return found
+    if re.search(r"\bCUDA|\bCUBLAS|\bCUDNN|NVIDIA", text):
+        case = _cuda_case(text)
+        if case is not None:
+            return case
+        if re.search(r"CUDA (error|driver)|CU(BLAS|DNN)_STATUS", text):
+            return Diagnosis("cuda_error")
+    for found, pattern in MESSAGES:
+        if re.search(pattern, text):
+            return found
+    return None
+
+
+def _cuda_case(text: str) -> Diagnosis | None:
+    for found, pattern in CUDA_CASES:
+        if re.search(pattern, text):
+            return found
     return None

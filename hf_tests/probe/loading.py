@@ -11,7 +11,7 @@ from hf_tests.probe.record import Record
 
 def checkpoint(job: Job, record: Record) -> str:
     """The folder that the job's model is loaded from. Raises what `checkpoints.folder_of` does."""
-    with record.timed("checkpoint"):
+    with record.timed(checkpoints.stage_of(job)):
         record.checkpoint = str(checkpoints.folder_of(job))
     return record.checkpoint
 

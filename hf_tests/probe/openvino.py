@@ -15,7 +15,7 @@ from hf_tests.probe import (
     reference,
     tasks,
 )
-from hf_tests.probe.record import DTYPE, Record, Skip
+from hf_tests.probe.record import Record, Skip
 
 PRECISION = {"": "f32", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """OpenVINO's names. It computes in bfloat16 by default where the processor can."""
@@ -28,19 +28,17 @@ def check(job: Job, record: Record) -> None:
     """
     import optimum.intel
 
-    record.stage = DTYPE
     lacks = devices.openvino_lacks(job)
     if lacks is not None:
-        raise Skip(lacks, "unsupported")
+        raise Skip(lacks, "unsupported", of_dtype=True)
     task = tasks.get(job.model.task)
     folder = loading.checkpoint(job, record)
     with record.timed("tokenizer", "tokenizer_load_time"):
         processor = loading.processor(job, folder)
-    with record.timed("inputs"):
-        inputs = task.inputs(tasks.Subject(job.model, None, processor))
-    with record.timed("reference"):
-        expected = reference.find(job, inputs)
-        if expected is None:
+    inputs = task.inputs(tasks.Subject(job.model, None, processor))
+    expected = reference.find(job, inputs)
+    if expected is None:
+        with record.timed("model"):
             reference.audit(folder, job.model.class_name)
     peak = memory.PeakMemory(job.device)
     cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
@@ -69,10 +67,9 @@ def check(job: Job, record: Record) -> None:
     integrity.check_tokenizer(processor, network.config)
     subject = tasks.Subject(job.model, network, processor)
     outputs = inference.measure(job, record, subject, inputs, peak)
-    with record.timed("reference"):
-        # Torch's own run of the model comes after OpenVINO's: it has been seen to disturb it.
-        expected = expected or reference.make(job, folder, processor, inputs)
-        record.note(num_parameters=expected.num_parameters)
+    # Torch's own run of the model comes after OpenVINO's: it has been seen to disturb it.
+    expected = expected or reference.make(job, record, folder, processor, inputs)
+    record.note(num_parameters=expected.num_parameters)
     inference.compare(job, record, subject, inputs, expected, outputs)
 
 

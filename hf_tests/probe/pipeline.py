@@ -34,10 +34,10 @@ def check(job: Job, record: Record) -> None:
     if missing is not None:
         raise Skip(f"the {name} pipeline needs it: {missing}", "missing_dependency")
     folder = loading.checkpoint(job, record)
-    with record.timed("reference"):
+    with record.timed("tokenizer"):
         processor = loading.processor(job, folder)
         plain = task.inputs(tasks.Subject(job.model, None, processor))
-        expected = reference.of(job, folder, processor, plain)
+    expected = reference.of(job, record, folder, processor, plain)
     peak = memory.PeakMemory(job.device)
     with record.timed("model", "load_time"):
         pipe = pipeline(

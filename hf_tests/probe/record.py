@@ -14,32 +14,28 @@ from hf_tests.probe.memory import PeakMemory
 from hf_tests.probe.tasks.base import Verdict, Work
 from hf_tests.probe.timing import Trials
 
-DTYPE = "dtype"
-"""The stage at which a check sees whether it can run in its dtype."""
-
 
 class Skip(unittest.SkipTest):
-    """The check cannot apply here; the message says why, ``error_type`` what kind of reason."""
+    """The check cannot apply here; the message says why, ``error_type`` what kind of reason.
 
-    def __init__(self, reason: str, error_type: str = "none") -> None:
+    ``of_dtype`` is whether it may apply in another dtype.
+    """
+
+    def __init__(self, reason: str, error_type: str = "none", *, of_dtype: bool = False) -> None:
         super().__init__(reason)
         self.error_type = error_type
+        self.of_dtype = of_dtype
 
 
 class Record:
-    """Figures and findings of one check, and the stage that it has reached."""
+    """Figures and findings of one check, and the stage of `outcome.STAGES` that it has reached."""
 
     def __init__(self) -> None:
-        self.stage = "start"
+        self.stage = "import"
         self.checkpoint: str | None = None
         self.verdict: Verdict | None = None
         self.parity: Parity | None = None
         self.measurement = Measurement()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the check has come to the point where its dtype matters."""
-        return self.stage == DTYPE
 
     def note(self, **figures: Any) -> None:
         """Set figures of the measurement."""

@@ -21,6 +21,7 @@ from typing import Any
 from hf_tests import filenames
 from hf_tests.job import Job
 from hf_tests.probe import classes, integrity, memory, parity, tasks
+from hf_tests.probe.record import Record
 
 OUTPUT, TOKENS = "output.", "tokens"
 DOUBLE_LIMIT_MB = 4096.0
@@ -47,6 +48,7 @@ class Reference:
 
 def of(
     job: Job,
+    record: Record,
     folder: str,
     processor: Any,
     inputs: Mapping[str, Any],
@@ -63,8 +65,9 @@ def of(
     if found is not None:
         return found
     if not _serves(network):
-        return make(job, folder, processor, inputs)
-    return dataclasses.replace(make(job, folder, processor, inputs, network, ran), is_own=True)
+        return make(job, record, folder, processor, inputs)
+    made = make(job, record, folder, processor, inputs, network, ran)
+    return dataclasses.replace(made, is_own=True)
 
 
 def _serves(network: Any) -> bool:
@@ -96,6 +99,7 @@ def find(job: Job, inputs: Mapping[str, Any]) -> Reference | None:
 
 def make(
     job: Job,
+    record: Record,
     folder: str,
     processor: Any,
     inputs: Mapping[str, Any],
@@ -109,11 +113,13 @@ def make(
     Raises CorruptCheckpoint where the checkpoint is not whole, and what the model raises.
     """
     if network is None:
+        record.stage = "model"
         network, ran = load(folder, job.model.class_name), None
     task = tasks.get(job.model.task)
     subject = tasks.Subject(job.model, network, processor)
     import torch
 
+    record.stage = "inference"
     with torch.inference_mode():
         if ran is None:
             ran = task.run(subject, dict(inputs))

@@ -135,7 +135,7 @@ def _suite(job: Job, recorder: StreamRecorder) -> unittest.TestSuite:
 def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
     for method in job.methods:
         if method not in recorder.methods:
-            fields = describe(error, job, "import")
+            fields = describe(error, job, "import", method)
             recorder.finished(result_for(job, method, outcome.ERROR, stage="import", **fields))
 
 
