@@ -13,6 +13,7 @@ from typing import Any
 
 from hf_tests import outcome
 from hf_tests.hardware import Hardware
+from hf_tests.history import ingest
 from hf_tests.isolation.base import Launcher
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job
@@ -35,13 +36,17 @@ TESTED = frozenset(outcome.STATUSES) - {outcome.SKIPPED}
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end, whole or interrupted; its files are written."""
+    """A run that has come to its end, whole or interrupted; its files are written.
+
+    ``history_note`` is what is to be said of taking it into the history.
+    """
 
     folder: RunFolder
     outcomes: tuple[JobOutcome, ...]
     interrupted: bool
     wall_s: float
     problems: tuple[str, ...] = ()
+    history_note: str | None = None
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
@@ -134,7 +139,8 @@ def execute(
         folder.make_latest()
         if not finished.interrupted:
             shutil.rmtree(folder.references, ignore_errors=True)
-    return finished
+    # All files are written: what becomes of the history changes nothing about the run.
+    return dataclasses.replace(finished, history_note=ingest.note_of_run(folder.results))
 
 
 class _Report:

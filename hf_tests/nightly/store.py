@@ -114,12 +114,16 @@ def write_json(path: Path, data: Any, depth: int = 2) -> None:
     Objects and arrays down to ``depth`` have a line for each item; what is deeper stands in one
     line. That is read with ease, and written five times faster than with ``json``'s own indents.
     """
+    write_bytes(path, f"{_lines(data, depth, chr(10))}\n".encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name beside it and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}-", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_lines(data, depth, "\n"))
-            file.write("\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -43,6 +43,8 @@ def text(finished: Finished) -> str:
             f"INTERRUPTED, {len(not_run)} jobs did not run: {total}\n"
             "python runner.py --resume finishes it"
         )
+    if finished.history_note:
+        parts.append(finished.history_note)
     parts.append(f"{total}\n{finished.folder.path}/run.json")
     return "\n\n".join(parts)
 

@@ -1,0 +1,318 @@
+"""What is asked of the history: its runs, a run's checks, trends, since when a check fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_tests import outcome
+from hf_tests.history import database, ingest
+from hf_tests.history.database import DamagedError
+from hf_tests.history.metrics import Metric
+from hf_tests.history.record import Check, Condition, Figures, Record, Run
+
+BAD = tuple(sorted(outcome.BAD_STATUSES))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A package, the driver or the system in another version than in the run before."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.before or 'none'} -> {self.after or 'none'}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A check in one run. ``changes`` are the versions that changed since the point before."""
+
+    run_id: str
+    started: str
+    status: str
+    condition: Condition
+    figures: Figures
+    again: Figures
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One check, or one variant of it, over the runs, oldest first."""
+
+    family: str
+    model: str
+    device: str
+    method: str
+    key: str
+    variant: str
+    points: tuple[Point, ...]
+
+    def values(self, metric: Metric) -> tuple[float | None, ...]:
+        """The metric's value at each point; None where it was not measured."""
+        return tuple(point.figures.get(metric.key) for point in self.points)
+
+    @property
+    def failing_since(self) -> Point | None:
+        """The first point of the unbroken row of bad ones that ends with the newest."""
+        found = None
+        for point in reversed(self.points):
+            if point.status not in outcome.BAD_STATUSES:
+                break
+            found = point
+        return found
+
+
+class History:
+    """An open history. Its methods raise DamagedError where the file is broken inside."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, oldest first."""
+        rows = self._rows(f"{_RUN} ORDER BY run.started, run.id")
+        environments: dict[int, Any] = {}
+        return tuple(_run(row, environments) for row in rows)
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of that id."""
+        rows = self._rows(f"{_RUN} WHERE run.id = ?", run_id)
+        return _run(rows[0], {}) if rows else None
+
+    def checks(self, run_id: str) -> tuple[Check, ...]:
+        """The checks of a run with their variants, by model and key; empty for an unknown run."""
+        rows = self._rows(
+            "SELECT subject.family, subject.model, subject.device, subject.method, subject.key, "
+            "subject.variant, result.status, condition.text, message.text, predictions.text, "
+            "result.figures, result.rest FROM run JOIN result ON result.run = run.number "
+            "JOIN subject ON subject.number = result.subject "
+            "JOIN words AS condition ON condition.number = result.condition "
+            "LEFT JOIN words AS message ON message.number = result.message "
+            "LEFT JOIN words AS predictions ON predictions.number = result.predictions "
+            "WHERE run.id = ? "
+            "ORDER BY subject.family, subject.model, subject.key, subject.variant",
+            run_id,
+        )
+        return tuple(_check(row) for row in rows)
+
+    def record(self, run_id: str) -> Record | None:
+        """A run with its checks."""
+        run = self.run(run_id)
+        return None if run is None else Record(run, self.checks(run_id))
+
+    def models(self) -> tuple[str, ...]:
+        """Every model that any run had."""
+        return tuple(row[0] for row in self._rows("SELECT DISTINCT model FROM subject ORDER BY 1"))
+
+    def trends(
+        self,
+        model: str | None = None,
+        *,
+        device: str | None = None,
+        method: str | None = None,
+        until: str | None = None,
+        last: int | None = None,
+    ) -> tuple[Trend, ...]:
+        """The trend of each check and variant of a model, or of all; narrowed by device and method.
+
+        ``until`` is the id of the last run to look at, ``last`` how many runs before it.
+        """
+        runs = self.runs()
+        if until is not None:
+            ids = [run.id for run in runs]
+            runs = runs[: ids.index(until) + 1] if until in ids else runs
+        runs = runs[-last:] if last else runs
+        if not runs:
+            return ()
+        places = {run.id: place for place, run in enumerate(runs)}
+        wanted, values = ["run.started >= ?"], [runs[0].started]
+        for name, value in (("model", model), ("device", device), ("method", method)):
+            if value is not None:
+                wanted.append(f"subject.{name} = ?")
+                values.append(value)
+        rows = self._rows(
+            "SELECT subject.number, subject.family, subject.model, subject.device, "
+            "subject.method, subject.key, subject.variant, run.id, result.status, "
+            "condition.text, result.figures, result.rest "
+            "FROM subject JOIN result ON result.subject = subject.number "
+            "JOIN run ON run.number = result.run "
+            "JOIN words AS condition ON condition.number = result.condition "
+            f"WHERE {' AND '.join(wanted)} "
+            "ORDER BY subject.family, subject.model, subject.key, subject.variant, "
+            "run.started, run.id",
+            *values,
+        )
+        return _trends(rows, runs, places)
+
+    def bad_since(self, run_id: str) -> dict[tuple[str, str], Run]:
+        """For each check that is bad in a run: the first run since which it never was otherwise.
+
+        By model and key. Runs without the check are passed over.
+        """
+        rows = self._rows(
+            "WITH this AS (SELECT number, started, id FROM run WHERE id = ?), "
+            "bad AS (SELECT subject FROM result, this WHERE result.run = this.number "
+            f"AND status IN ({_marks(BAD)})) "
+            "SELECT subject.model, subject.key, run.id, result.status FROM bad "
+            "JOIN result ON result.subject = bad.subject "
+            "JOIN run ON run.number = result.run, this "
+            "JOIN subject ON subject.number = bad.subject AND subject.variant = '' "
+            "WHERE (run.started, run.id) <= (this.started, this.id) "
+            "ORDER BY run.started DESC, run.id DESC",
+            run_id,
+            *BAD,
+        )
+        first: dict[tuple[str, str], str] = {}
+        over = set()
+        for model, key, run, status in rows:
+            if status not in outcome.BAD_STATUSES:
+                over.add((model, key))
+            elif (model, key) not in over:
+                first[model, key] = run
+        runs = {run.id: run for run in self.runs()} if first else {}
+        return {name: runs[run] for name, run in first.items()}
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        with database.named_damage():
+            return self._connection.execute(statement, values).fetchall()
+
+
+@contextlib.contextmanager
+def opened(results: Path, say: Callable[[str], None] = print) -> Iterator[History]:
+    """The history of a results folder, with every finished run of it.
+
+    Damaged history is kept under another name and made anew; ``say`` is told. Raises sqlite3.Error
+    or OSError where it cannot be opened.
+    """
+    for note in ingest.update(results, say).notes:
+        say(note)
+    connection = database.connect(results / database.FILE)
+    try:
+        yield History(connection)
+    finally:
+        connection.close()
+
+
+def asked(
+    results: Path, question: Callable[[History], Any], say: Callable[[str], None] = print
+) -> Any:
+    """The answer to a question, asked once more of a rebuilt history where it finds damage."""
+    try:
+        with opened(results, say) as history:
+            return question(history)
+    except DamagedError as error:
+        say(ingest.put_aside(results, error))
+        with opened(results, say) as history:
+            return question(history)
+
+
+def changes(before: Run | None, after: Run) -> tuple[Change, ...]:
+    """The versions in which two runs differ; none where there is nothing before."""
+    if before is None:
+        return ()
+    return tuple(
+        Change(name, before.versions.get(name), after.versions.get(name))
+        for name in sorted({*before.versions, *after.versions})
+        if before.versions.get(name) != after.versions.get(name)
+    )
+
+
+_RUN = (
+    "SELECT run.id, run.started, run.machine, run.stamp, run.document, environment.number, "
+    "environment.document FROM run JOIN environment ON environment.number = run.environment"
+)
+
+
+def _run(row: Sequence[Any], environments: dict[int, Any]) -> Run:
+    run_id, started, machine, stamp, document, number, environment = row
+    if number not in environments:
+        environments[number] = json.loads(environment)
+    return Run(
+        id=run_id,
+        started=started,
+        machine=machine,
+        stamp=stamp,
+        **json.loads(document),
+        **environments[number],
+    )
+
+
+def _check(row: Sequence[Any]) -> Check:
+    *names, condition, message, predictions, figures, rest = row
+    family, model, device, method, key, variant, status = names
+    more = json.loads(rest)
+    more["doubts"] = tuple(more.get("doubts", ()))
+    return Check(
+        family=family,
+        model=model,
+        device=device,
+        method=method,
+        key=key,
+        variant=variant,
+        status=status,
+        message=message,
+        predictions=predictions,
+        figures=json.loads(figures),
+        **json.loads(condition),
+        **more,
+    )
+
+
+def _trends(
+    rows: Sequence[Any], runs: Sequence[Run], places: Mapping[str, int]
+) -> tuple[Trend, ...]:
+    found: dict[int, tuple[Sequence[Any], list[Point]]] = {}
+    between: dict[tuple[int | None, int], tuple[Change, ...]] = {}
+    last: dict[int, int] = {}
+    for row in rows:
+        number, *names, run_id, status, condition, figures, rest = row
+        place = places.get(run_id)
+        if place is None:
+            continue
+        run, before = runs[place], last.get(number)
+        pair = (before, place)
+        if pair not in between:
+            between[pair] = changes(None if before is None else runs[before], run)
+        more = json.loads(rest)
+        point = Point(
+            run_id=run_id,
+            started=run.started,
+            status=status,
+            condition=_condition(json.loads(condition), more.get("checkpoint"), run),
+            figures=json.loads(figures),
+            again=more.get("again", {}),
+            changes=between[pair],
+        )
+        found.setdefault(number, (names, []))[1].append(point)
+        last[number] = place
+    trends = []
+    for (family, model, device, method, key, variant), points in found.values():
+        trends.append(Trend(family, model, device, method, key, variant, tuple(points)))
+    return tuple(trends)
+
+
+def _condition(columns: Mapping[str, Any], checkpoint: str | None, run: Run) -> Condition:
+    tiny = columns["weights"] == "tiny"
+    return Condition(
+        weights=columns["weights"],
+        revision="" if tiny else checkpoint or "",
+        dtype=columns["dtype"] or "",
+        batch_size=columns["batch_size"],
+        isolation=columns["isolation"] or "",
+        jobs_beside=columns["jobs_beside"],
+        jobs_at_once=run.jobs_at_once,
+        machine=run.machine,
+    )
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))

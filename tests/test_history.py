@@ -1,0 +1,269 @@
+"""The history: what is kept of runs, asked, damaged, rebuilt, written by several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from hf_tests.history import database, ingest, metrics, query, record
+from hf_tests.outcome import Row
+from tests import nights, support
+
+INGEST = "import sys; from pathlib import Path; from hf_tests.history import ingest; "
+
+
+def month(results: Path, days: int = 6) -> list[str]:
+    """Nights of two models; the second one fails from the fourth night on, with another torch."""
+    ids = []
+    for day in range(1, days + 1):
+        other = nights.timed(0.02, "gpt2")
+        versions = dict(nights.VERSIONS)
+        if day >= 4:
+            versions["torch"] = "2.15.0"
+            other = nights.changed(
+                other, status="error", error_type="other", error="RuntimeError: no"
+            )
+        found = [nights.timed(0.01 + day / 1e4, predictions=({"token": "x", "score": 0.5},)), other]
+        ids.append(nights.write(results, day, found, versions=versions))
+    return ids
+
+
+def everything(results: Path) -> list[record.Record | None]:
+    """All that the history tells of the runs, without how new their files are."""
+    with query.opened(results, _never) as history:
+        return [history.record(run.id) for run in history.runs()]
+
+
+def _never(text: str) -> None:
+    raise AssertionError(f"unexpected: {text}")
+
+
+class TestQueries(unittest.TestCase):
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+        self.ids = month(self.results)
+
+    def test_what_is_kept_is_what_the_files_say(self) -> None:
+        for found in everything(self.results):
+            assert found is not None
+            read = record.read_run(self.results / found.run.id)
+            self.assertEqual(found.run, read.run)
+            key = lambda check: check.name  # noqa: E731
+            self.assertEqual(sorted(found.checks, key=key), sorted(read.checks, key=key))
+            self.assertEqual(len(found.checks), 2)
+
+    def test_trend_with_the_versions_that_changed(self) -> None:
+        with query.opened(self.results) as history:
+            (trend,) = history.trends("bert-base-uncased")
+            self.assertEqual([point.run_id for point in trend.points], self.ids)
+            values = trend.values(metrics.LATENCY)
+            self.assertEqual([round(value or 0, 6) for value in values][:2], [0.0101, 0.0102])
+            marked = [[str(change) for change in point.changes] for point in trend.points]
+            self.assertEqual(marked, [[], [], [], ["torch 2.14.1 -> 2.15.0"], [], []])
+            self.assertEqual(history.trends("bert-base-uncased", device="cuda"), ())
+            self.assertEqual(len(history.trends()), 2)
+            (short,) = history.trends("bert-base-uncased", until=self.ids[3], last=2)
+            self.assertEqual([point.run_id for point in short.points], self.ids[2:4])
+
+    def test_since_when_a_check_fails(self) -> None:
+        with query.opened(self.results) as history:
+            since = history.bad_since(self.ids[-1])
+            self.assertEqual(
+                {name: run.id for name, run in since.items()},
+                {("gpt2", "pipeline_cpu"): self.ids[3]},
+            )
+            self.assertEqual(history.bad_since(self.ids[2]), {})
+            (trend,) = history.trends("gpt2")
+            assert trend.failing_since is not None
+            self.assertEqual(trend.failing_since.run_id, self.ids[3])
+
+    def test_variants_of_a_check(self) -> None:
+        check = nights.timed(0.01)
+        row = Row("bfloat16", dataclasses.replace(check.measurement, dtype="bfloat16"))
+        run_id = nights.write(self.results, 9, [nights.changed(check, rows=(row,))])
+        with query.opened(self.results) as history:
+            found = history.checks(run_id)
+        self.assertEqual([item.variant for item in found], ["", "bfloat16"])
+        self.assertEqual([item.dtype for item in found], ["float32", "bfloat16"])
+
+    def test_only_finished_runs_and_resumed_ones_replace_themselves(self) -> None:
+        check = nights.timed(0.5)
+        torn = nights.write(self.results, 7, [check], interrupted=True)
+        with query.opened(self.results) as history:
+            self.assertIsNone(history.run(torn))
+        nights.write(self.results, 7, [check])
+        with query.opened(self.results) as history:
+            self.assertEqual(len(history.checks(torn)), 1)
+        nights.write(self.results, 7, [check, nights.timed(0.5, method="from_pretrained")])
+        with query.opened(self.results) as history:
+            self.assertEqual(len(history.checks(torn)), 2)
+            self.assertEqual(len(history.runs()), 7)
+
+    def test_taking_in_twice_changes_nothing(self) -> None:
+        self.assertEqual(ingest.update(self.results).runs, 6)
+        before = everything(self.results)
+        self.assertEqual(ingest.update(self.results).runs, 0)
+        self.assertEqual(ingest.rebuild(self.results).runs, 6)
+        self.assertEqual(everything(self.results), before)
+
+    def test_files_of_another_version(self) -> None:
+        """A model's file that is lost leaves the rows of run.json; a torn run.json is said."""
+        lost, torn = self.results / self.ids[0], self.results / self.ids[1]
+        shutil.rmtree(lost / "models")
+        (torn / "run.json").write_text('{"version": 1, "metadata": {"finished": "x"}}')
+        done = ingest.update(self.results)
+        self.assertEqual(done.runs, 5)
+        self.assertIn(f"{self.ids[1]}/run.json cannot be read", done.notes[0])
+        with query.opened(self.results, lambda text: None) as history:
+            check = history.checks(self.ids[0])[0]
+            self.assertAlmostEqual(check.figures["avg_time"], 0.0101, delta=1e-4)
+
+    def test_archived_run_reads_as_its_folder_did(self) -> None:
+        path = ingest.archive_path(self.results, self.ids[0])
+        folder = self.results / self.ids[0]
+        before = record.read_run(folder)
+        record.write_archive(path, before)
+        self.assertEqual(record.read_archive(path), before)
+        ingest.update(self.results)
+        shutil.rmtree(folder)
+        ingest.rebuild(self.results)
+        with query.opened(self.results) as history:
+            self.assertEqual(len(history.runs()), 6)
+        path.unlink()
+        ingest.rebuild(self.results)
+        with query.opened(self.results) as history:
+            self.assertEqual(len(history.runs()), 5)
+
+
+class TestDamage(unittest.TestCase):
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+        month(self.results)
+        self.path = self.results / database.FILE
+        ingest.update(self.results)
+        self.before = everything(self.results)
+
+    def mended(self, says: str) -> None:
+        """The next use says what was wrong, keeps the file, and tells the same again."""
+        said: list[str] = []
+        found = query.asked(
+            self.results,
+            lambda history: [history.record(run.id) for run in history.runs()],
+            said.append,
+        )
+        self.assertEqual(found, self.before)
+        self.assertRegex(" ".join(said), says)
+        kept = list(self.results.glob("history-damaged-*.sqlite"))
+        self.assertEqual(len(kept), 1)
+        self.assertIn(kept[0].name, said[0])
+
+    def test_garbage(self) -> None:
+        self.path.write_bytes(b"this is no database, " * 1000)
+        self.mended("no SQLite database")
+
+    def test_truncated(self) -> None:
+        os.truncate(self.path, self.path.stat().st_size // 2)
+        self.mended("bytes are left")
+
+    def test_cut_in_the_header(self) -> None:
+        os.truncate(self.path, 50)
+        self.mended("cut short")
+
+    def test_broken_inside(self) -> None:
+        with self.path.open("r+b") as file:
+            file.seek(4096)
+            file.write(os.urandom(self.path.stat().st_size - 4096))
+        self.mended("damaged")
+
+    def test_newer_schema(self) -> None:
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        self.mended("it has schema 99")
+
+    def test_another_programs_database(self) -> None:
+        self.path.unlink()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("CREATE TABLE run (x)")
+        self.mended("no history of this suite")
+
+    def test_empty_file(self) -> None:
+        self.path.write_bytes(b"")
+        self.assertEqual(everything(self.results), self.before)
+
+    def test_older_schema_is_migrated(self) -> None:
+        steps = (*database.MIGRATIONS, "ALTER TABLE run ADD COLUMN note TEXT")
+        old = database.SCHEMA
+        self.addCleanup(setattr, database, "MIGRATIONS", database.MIGRATIONS)
+        self.addCleanup(setattr, database, "SCHEMA", old)
+        database.MIGRATIONS, database.SCHEMA = steps, old + 1  # type: ignore[assignment]
+        with contextlib.closing(database.connect(self.path)) as connection:
+            self.assertEqual(connection.execute("SELECT count(note) FROM run").fetchone(), (0,))
+            self.assertEqual(
+                connection.execute("PRAGMA user_version").fetchone(), (database.SCHEMA,)
+            )
+        self.assertEqual(list(self.results.glob("history-damaged-*")), [])
+
+    @unittest.skipIf(os.name == "nt" or os.geteuid() == 0, "nothing is read-only to root")
+    def test_read_only_folder_fails_nothing(self) -> None:
+        self.results.chmod(0o555)
+        self.addCleanup(self.results.chmod, 0o755)
+        self.path.unlink()
+        self.assertIn("cannot be written", ingest.note_of_run(self.results) or "")
+
+    def test_what_cannot_be_written_is_said(self) -> None:
+        self.path.unlink()
+        self.path.mkdir()
+        self.assertIn("makes up for it", ingest.note_of_run(self.results) or "")
+        self.path.rmdir()
+        self.assertIsNone(ingest.note_of_run(self.results))
+        self.assertEqual(everything(self.results), self.before)
+
+
+class TestWriters(unittest.TestCase):
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+        month(self.results, 20)
+        self.path = self.results / database.FILE
+
+    def start(self, call: str = "update") -> subprocess.Popen[bytes]:
+        code = f"{INGEST} ingest.{call}(Path(sys.argv[1]))"
+        return subprocess.Popen([sys.executable, "-c", code, str(self.results)], cwd=support.ROOT)
+
+    def test_several_at_a_time(self) -> None:
+        for process in [self.start(call) for call in ("update", "rebuild") * 3]:
+            self.assertEqual(process.wait(120), 0)
+        found = everything(self.results)
+        self.assertEqual(len(found), 20)
+        self.assertTrue(all(item is not None and len(item.checks) == 2 for item in found))
+
+    @unittest.skipUnless(hasattr(signal, "SIGKILL"), "needs signals")
+    def test_killed_at_any_moment(self) -> None:
+        start = time.monotonic()
+        self.assertEqual(self.start("rebuild").wait(60), 0)
+        whole = time.monotonic() - start
+        before = everything(self.results)
+        chance = random.Random(0)
+        for _ in range(12):
+            process = self.start("rebuild")
+            time.sleep(chance.uniform(0.3, 1.0) * whole)
+            process.send_signal(signal.SIGKILL)
+            process.wait(60)
+            with contextlib.closing(database.connect(self.path)) as connection:
+                self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+            if chance.random() < 0.5:
+                self.path.unlink()  # so that the next one is killed while it makes all anew
+        self.assertEqual(everything(self.results), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
