@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ import time
 import unittest
 from pathlib import Path
 
+from hf_tests.commands.history import sparkline
 from hf_tests.history import database, ingest, metrics, query, record
 from hf_tests.outcome import Row
 from tests import nights, support
@@ -263,6 +265,59 @@ class TestWriters(unittest.TestCase):
             if chance.random() < 0.5:
                 self.path.unlink()  # so that the next one is killed while it makes all anew
         self.assertEqual(everything(self.results), before)
+
+
+class TestCommand(unittest.TestCase):
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+
+    def history(self, *arguments: str, status: int = 0) -> str:
+        done = support.runner("history", *arguments, "--results-dir", str(self.results))
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80], [])
+        return done.stdout + done.stderr
+
+    def test_a_model_and_the_runs(self) -> None:
+        ids = month(self.results, 20)
+        text = self.history("gpt2")
+        self.assertRegex(text, r"pipeline_cpu +\S*x{17} +20\.0 ms +20\.0 ms +error since 01-04")
+        self.assertIn("2026-01-04 02:30  torch 2.14.1 -> 2.15.0", text)
+        runs = self.history()
+        self.assertIn(ids[-1], runs)
+        self.assertIn("20 runs, 2026-01-01 to 2026-01-20", runs)
+        (trend,) = json.loads(self.history("gpt2", "--json", "--last", "3"))
+        self.assertEqual([point["run_id"] for point in trend["points"]], ids[-3:])
+        self.assertIn("did you mean gpt2?", self.history("gpt", status=2))
+        self.assertIn("unknown metric", self.history("gpt2", "--metric", "speed", status=2))
+
+    def test_a_night_without_a_run_is_an_alarm(self) -> None:
+        self.assertIn("no finished run", self.history())
+        self.assertIn("ALARM: no finished run", self.history("--check", status=1))
+        nights.write(self.results, 1, [nights.timed(0.1)])
+        self.assertRegex(self.history("--check", status=1), "ALARM: the newest run, .* days ago")
+        self.assertIn("1 checks tested", self.history("--check", "--max-age", "36500d"))
+        nights.write(self.results, 2, [support.result("skipped", reason="no")])
+        said = self.history("--check", "--max-age", "36500d", status=1)
+        self.assertIn("tested nothing", said)
+
+    def test_damage_is_said_and_mended(self) -> None:
+        month(self.results)
+        self.history()
+        path = self.results / database.FILE
+        path.write_bytes(b"garbage" * 999)
+        text = self.history("gpt2")
+        self.assertIn("kept as history-damaged-", text)
+        self.assertIn("error since 01-04", text)
+        self.assertIn("6 runs read again", self.history("--rebuild"))
+
+
+class TestSparkline(unittest.TestCase):
+    def test_each_value_has_its_height(self) -> None:
+        self.assertEqual(sparkline([1, 2, 3, 4, 5, 6, 7, 8], [False] * 8), "▁▂▃▄▅▆▇█")
+        self.assertEqual(sparkline([100, 101, None, 100], [False, False, False, True]), "▁▁ x")
+        self.assertEqual(sparkline([None, None], [False, True]), " x")
+        self.assertEqual(sparkline([], []), "")
 
 
 if __name__ == "__main__":

@@ -9,5 +9,7 @@ from __future__ import annotations
 
 RUN = "run"
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "history": "Show what the history has: its runs, or one model's figures over the nights.",
+}
 """Name of each command and the line that says what it does; its module has the same name."""
