@@ -164,7 +164,7 @@ def _check(runs: Sequence[Run], options: argparse.Namespace) -> int:
         if age > oldest:
             problem = f"the newest run, {newest.id}, ended {_age_text(age)} ago"
         elif not newest.tested:
-            problem = f"the newest run, {newest.id}, tested nothing: {newest.counts}"
+            problem = f"the newest run, {newest.id}, tested none of its checks"
         else:
             said = f"{newest.id} ended {_age_text(age)} ago, {newest.tested} checks tested"
     if options.json:
@@ -184,7 +184,7 @@ def _runs(runs: Sequence[Run], options: argparse.Namespace) -> int:
         print(json.dumps([vars(run) for run in chosen], ensure_ascii=False, indent=1))
         return 0
     if not runs:
-        print(f"no finished run in {options.results_dir} yet; python runner.py --all makes one")
+        print(f"no finished run in {options.results_dir} yet\npython runner.py --all makes one")
         return 0
     before = {run.id: earlier for earlier, run in zip((None, *runs), runs, strict=False)}
     print(f"{len(runs)} runs, {_day(runs[0].started)} to {_day(runs[-1].started)}")
@@ -232,7 +232,7 @@ def _model_text(model: str, trends: Sequence[Trend], metric: Metric) -> str:
         since = trend.failing_since
         if since is not None and since is not newest:
             line += f" since {since.started[5:10]}"
-        lines.append(one_line(line, WIDTH))
+        lines.append(line[:WIDTH])
     changed: dict[str, tuple[Change, ...]] = {}
     for point in points:
         if point.changes:
