@@ -32,13 +32,69 @@ class TestShrink(unittest.TestCase):
                 "num_hidden_layers": 12,
                 "layer_types": ["a", "b"] * 6,
                 "global_attn_indexes": [2, 5, 8, 11],
-                "out_indices": [0, 1, 9],
             },
             {},
         )
         self.assertEqual(values["layer_types"], ["a", "b"])
         self.assertEqual(values["global_attn_indexes"], [1])
-        self.assertEqual(values["out_indices"], [0, 1])
+
+    def test_as_many_layers_as_others_read(self) -> None:
+        block = {"num_hidden_layers": 12, "out_indices": [3, 6, 9, 12], "stage_names": ["stem"]}
+        values = shrink({**block, "out_features": ["stage3"]}, {})
+        self.assertEqual(values, {"num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]})
+        staged = {"depths": [2, 18, 2], "out_indices": [1, 3], "stage_names": ["stem"]}
+        self.assertEqual(shrink(staged, {}), {**staged, "depths": [2, 2, 2]})
+
+    def test_one_layer_of_each_kind_is_left(self) -> None:
+        kinds = [*["linear"] * 3, "full"] * 3
+        values = shrink(
+            {
+                "num_hidden_layers": 12,
+                "layer_types": kinds,
+                "first_k_dense_replace": 3,
+                "attn_layer_period": 8,
+                "attn_layer_offset": 4,
+            },
+            {},
+        )
+        self.assertEqual(values["layer_types"], ["linear", "full"])
+        self.assertEqual(values["first_k_dense_replace"], 1, "the second one has experts")
+        self.assertEqual((values["attn_layer_period"], values["attn_layer_offset"]), (2, 1))
+
+    def test_experts_stay_in_groups(self) -> None:
+        values = shrink(
+            {"n_routed_experts": 256, "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4}, {}
+        )
+        self.assertEqual(
+            values,
+            {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1},
+        )
+
+    def test_stages_widen_with_their_heads(self) -> None:
+        values = shrink(
+            {
+                "depths": [3, 4, 6, 3],
+                "num_heads": [1, 2, 5, 8],
+                "hidden_sizes": [64, 128, 320, 512],
+            },
+            {},
+        )
+        self.assertEqual(values["hidden_sizes"], [4, 8, 20, 32])
+
+    def test_heads_of_every_kind_stay_as_wide_as_one_another(self) -> None:
+        values = shrink(
+            {
+                "hidden_size": 4096,
+                "num_attention_heads": 32,
+                "head_dim": None,
+                "qk_rope_head_dim": 64,
+                "rotary_dim": 64,
+            },
+            {},
+        )
+        self.assertEqual(
+            (values["head_dim"], values["qk_rope_head_dim"], values["rotary_dim"]), (8, 8, 8)
+        )
 
     def test_images_keep_whole_patches_and_windows(self) -> None:
         def side(**block: Any) -> int:

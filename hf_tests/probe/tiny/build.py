@@ -10,7 +10,7 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.probe import classes
-from hf_tests.probe.tiny import processors, shrink, vocabulary
+from hf_tests.probe.tiny import derived, processors, shrink, vocabulary
 from hf_tests.registry import Model
 
 CONSTANT_NOISE = 0.02
@@ -29,9 +29,10 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
 
     config_class = type(AutoConfig.for_model(model.model_type))
     values = AutoConfig.for_model(model.model_type, **model.config).to_dict()
+    derived.drop(values)
     values = shrink.shrink(values, model.shrink)
     with _seeded(seed):
-        tokenizer = processors.build_tokenizer(model, config_class, folder)
+        tokenizer = processors.build_tokenizer(model, config_class, values, folder)
         if tokenizer is not None:
             vocabulary.adopt(values, tokenizer, frozenset(model.shrink.get("keep", ())))
         values["architectures"] = [model.class_name]

@@ -6,21 +6,25 @@ configuration.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hf_tests.probe.tiny import shrink, tokenizers
+from hf_tests.probe.tiny import shrink, tokenizers, vocabulary
 from hf_tests.registry import Model
 
 
-def build_tokenizer(model: Model, config_class: type, folder: Path) -> Any:
-    """The model's tokenizer, trained small; None for a model type that has none."""
+def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], folder: Path) -> Any:
+    """The model's tokenizer, trained small; None for a model that reads no text."""
     class_name = model.tokenizer.get("class")
-    if class_name is None and _needs_tokenizer(config_class):
-        class_name = tokenizers.default_class(model.model_type)
-    return tokenizers.build(class_name, model.tokenizer, folder) if class_name else None
+    if class_name is None and _needs_tokenizer(model, config_class):
+        class_name = tokenizers.default_class(model.model_type) or tokenizers.GENERIC[1]
+    if class_name is None:
+        return None
+    wanted = functools.partial(vocabulary.wanted, values)
+    return tokenizers.build(class_name, model.tokenizer, folder, wanted)
 
 
 def save_processor(
@@ -31,7 +35,7 @@ def save_processor(
     ``values`` is the shrunken configuration as a dict.
     """
     from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+    from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
 
     parts: dict[str, Any] = {}
     if tokenizer is not None:
@@ -39,16 +43,29 @@ def save_processor(
     image_processor = _image_processor_class(model, config_class)
     if image_processor is not None:
         parts["image_processor"] = _image_processor(image_processor, values)
-    else:
-        extractor = _lookup(FEATURE_EXTRACTOR_MAPPING, config_class)
-        if extractor is not None:
-            parts["feature_extractor"] = _feature_extractor(extractor, values)
-    processor = _lookup(PROCESSOR_MAPPING, config_class)
+    extractor = _lookup(FEATURE_EXTRACTOR_MAPPING, config_class)
+    video = _lookup(VIDEO_PROCESSOR_MAPPING, config_class)
+    processor = _lookup(_processors(), config_class)
+    taken = _parameters(processor) if processor is not None else frozenset()
+    if extractor is not None and (image_processor is None or "feature_extractor" in taken):
+        parts["feature_extractor"] = _feature_extractor(extractor, values)
+    if video is not None and (processor is None or "video_processor" in taken):
+        parts["video_processor"] = _image_processor(video, values)
     if processor is not None:
         _processor(processor, parts, values, model.processor).save_pretrained(str(folder))
     else:
         for part in parts.values():
             part.save_pretrained(str(folder))
+
+
+def _processors() -> Any:
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+    return PROCESSOR_MAPPING
+
+
+def _parameters(cls: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(cls.__init__).parameters)
 
 
 def _lookup(mapping: Any, config_class: type) -> Any:
@@ -58,10 +75,18 @@ def _lookup(mapping: Any, config_class: type) -> Any:
         return None
 
 
-def _needs_tokenizer(config_class: type) -> bool:
+def _needs_tokenizer(model: Model, config_class: type) -> bool:
+    """Whether the model type has one, its task reads text, or its processor is made of one."""
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING
 
-    return _lookup(TOKENIZER_MAPPING, config_class) is not None
+    from hf_tests.probe import tasks
+
+    if _lookup(TOKENIZER_MAPPING, config_class) is not None:
+        return True
+    processor = _lookup(_processors(), config_class)
+    if processor is not None:
+        return "tokenizer" in _parameters(processor)
+    return model.task in tasks.names() and tasks.get(model.task).processor_class == "AutoTokenizer"
 
 
 def _image_processor_class(model: Model, config_class: type) -> Any:
@@ -100,9 +125,9 @@ def _image_processor(cls: Any, values: dict[str, Any]) -> Any:
             arguments["crop_size"] = {"height": side, "width": side}
         arguments["size"] = {
             name: _resize(name, size, side, old)
-            for name, size in dict(default.size).items()
+            for name, size in dict(default.size or {}).items()
             if size
-        }
+        } or default.size
     for name, value in values.items():
         # Settings that both sides must agree on, such as the grid of image tiles.
         if name.startswith("image_grid") and hasattr(default, name):
@@ -133,6 +158,8 @@ def _processor(
     for name in inspect.signature(cls.__init__).parameters:
         if name in parts:
             arguments[name] = parts[name]
+        elif name.endswith("_tokenizer") and "tokenizer" in parts:
+            arguments[name] = parts["tokenizer"]  # a second one, of its query or its protein
         elif name in overrides:
             arguments[name] = overrides[name]
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 WIDTH = 32
@@ -22,18 +22,28 @@ LABELS = 10
 PATCHES_A_SIDE = 4
 MIN_IMAGE = 32  # pixels
 WINDOW = 4  # patches a side of an attention window
+EXPERTS = 4
+CHOSEN_EXPERTS = 2
+RANK = 16  # of a factored projection
+VOCABULARY = 1024  # of what no tokenizer numbers: entities, sound codes, ...
 INITIALIZER_RANGE = 0.18  # about 1 / sqrt(WIDTH): every layer, head and position weighs as much
 
 INITIALIZER_FIELDS = frozenset({"initializer_range", "init_std"})
 WIDTH_FIELDS = frozenset(
-    {"hidden_size", "d_model", "n_embd", "dim", "projection_dim", "projection_size",
-     "embed_dim", "word_embed_proj_dim"}
+    {"d_model", "n_embd", "dim", "projection_size", "embed_dim", "emb_dim", "project_dim",
+     "output_dim", "embedding_dim", "lru_width", "true_hidden_size", "fpn_feature_size",
+     "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents"}
 )  # fmt: skip
+WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
+                  "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
 NARROW_FIELDS = frozenset({"embedding_size"})
 FEED_FORWARD_FIELDS = frozenset(
-    {"intermediate_size", "hidden_dim", "n_inner", "d_ff", "mlp_dim", "ffn_dim",
-     "encoder_ffn_dim", "decoder_ffn_dim"}
+    {"hidden_dim", "n_inner", "d_inner", "d_ff", "dff", "dim_ff", "feed_forward_size",
+     "feed_forward_hidden_size", "shared_expert_intermediate_size"}
 )  # fmt: skip
+FEED_FORWARD_SUFFIXES = ("intermediate_size", "intermediate_size_mlp", "mlp_dim", "ffn_dim",
+                         "ffn_hidden_size", "feedforward_dim", "dim_feedforward",
+                         "feed_forward_hidden_size")  # fmt: skip
 LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
      "encoder_layers", "decoder_layers", "depth", "depths"}
@@ -42,16 +52,30 @@ HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
      "encoder_attention_heads", "decoder_attention_heads"}
 )  # fmt: skip
-KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads"})
-HEAD_DIM_FIELDS = frozenset({"head_dim", "d_kv"})
-POSITION_FIELDS = frozenset(
-    {"max_position_embeddings", "n_positions", "max_target_positions", "seq_length"}
+KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
+HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
+                             "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
+HEAD_DIM_SUFFIXES = ("head_dim",)
+POSITION_FIELDS = frozenset({"n_positions", "max_target_positions", "seq_length"})
+POSITION_SUFFIXES = ("max_position_embeddings",)
+EXPERT_FIELDS = frozenset(
+    {"n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts"}
 )
+CHOSEN_EXPERT_FIELDS = frozenset(
+    {"num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_k",
+     "n_group", "num_expert_group"}
+)  # fmt: skip
+EXPERT_GROUP_FIELDS = frozenset({"topk_group"})
+DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
+"""Layers before the first one with experts: fewer than there are layers, or none has any."""
+
+RANK_SUFFIXES = ("_rank",)
+LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset({"conv_dim", "hidden_sizes", "tdnn_dim"})
-LAYER_INDEX_FIELDS = frozenset(
-    {"global_attn_indexes", "out_indices", "out_features", "stage_names"}
-)
-PER_LAYER_FIELDS = frozenset({"layer_types", "attention_layers"})
+CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
+VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_size")
+LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes"})
+STAGE_NAME_FIELDS = ("stage_names", "out_features")
 
 
 def shrink(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +121,10 @@ def image_size(values: dict[str, Any]) -> int | None:
 
 def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> None:
     heads = next((block[name] for name in sorted(HEAD_FIELDS) if block.get(name)), None)
-    width = STAGED_HEAD_DIM * heads[0] if isinstance(heads, list) else WIDTH
+    width = STAGED_HEAD_DIM * heads[0] if isinstance(heads, (list, tuple)) else WIDTH
+    taps = _taps(block)
+    layers = max(LAYERS, len(taps))
+    published = _layers(block)
     for name, value in block.items():
         if f"{prefix}{name}" in keep:
             continue
@@ -107,13 +134,39 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = dict(list(value.items())[:LABELS])
         elif name == "image_size" and isinstance(value, int):
             block[name] = _shrink_image(value, block)
+        elif name in LAYER_FIELDS:
+            block[name] = _cap(value, layers)
         elif value is not None and not isinstance(value, (bool, str)):
             block[name] = _shrink_field(name, value, heads, width)
-    layers = next((block[n] for n in sorted(LAYER_FIELDS) if isinstance(block.get(n), int)), None)
-    if layers is not None:
-        for name in block:
-            if f"{prefix}{name}" not in keep:
-                block[name] = _fit_to_layers(name, block[name], layers)
+    if "head_dim" in block and block["head_dim"] is None and isinstance(heads, int):
+        hidden = next((block[n] for n in ("hidden_size", "d_model") if block.get(n)), None)
+        if isinstance(hidden, int):
+            block["head_dim"] = hidden // min(heads, HEADS)
+    left = _layers(block)
+    if left is None or published is None:
+        return
+    for name in block:
+        if f"{prefix}{name}" not in keep:
+            block[name] = _fit_to_layers(name, block[name], published, left)
+    if taps and not keep & {f"{prefix}{name}" for name in ("out_indices", *STAGE_NAME_FIELDS)}:
+        block["out_indices"] = list(range(left - len(taps) + 1, left + 1))
+        for name in STAGE_NAME_FIELDS:
+            block.pop(name, None)  # the configuration derives them anew
+
+
+def _layers(block: Mapping[str, Any]) -> int | None:
+    """The number of a block's layers; None where it has stages of several layers, or none."""
+    if any(isinstance(block.get(name), (list, tuple)) for name in LAYER_FIELDS):
+        return None
+    return next((block[n] for n in sorted(LAYER_FIELDS) if isinstance(block.get(n), int)), None)
+
+
+def _taps(block: Mapping[str, Any]) -> list[int]:
+    """Indices of the layers whose outputs others read; empty where there are none, or stages."""
+    indices = block.get("out_indices")
+    if _layers(block) is None or not isinstance(indices, (list, tuple)):
+        return []
+    return list(indices) if all(isinstance(index, int) for index in indices) else []
 
 
 def _shrink_image(size: int, block: Mapping[str, Any]) -> int:
@@ -130,30 +183,45 @@ def _shrink_image(size: int, block: Mapping[str, Any]) -> int:
 
 
 def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
-    if name in WIDTH_FIELDS:
-        return _cap(value, width)
-    if name in NARROW_FIELDS:
-        return _cap(value, width // 2)
-    if name in FEED_FORWARD_FIELDS:
-        return _cap(value, FEED_FORWARD)
-    if name in LAYER_FIELDS:
-        return _cap(value, LAYERS)
+    staged = isinstance(heads, (list, tuple))
+    if name in INITIALIZER_FIELDS:
+        return INITIALIZER_RANGE if isinstance(value, float) else value
     if name in HEAD_FIELDS:
         # A list gives the heads of each stage, in proportion to its width: it stays.
-        return value if isinstance(value, list) else _cap(value, HEADS)
-    if name in KEY_VALUE_HEAD_FIELDS and isinstance(heads, int):
+        return value if isinstance(value, (list, tuple)) else _cap(value, HEADS)
+    if name in KEY_VALUE_HEAD_FIELDS:
+        if not isinstance(heads, int) or not isinstance(value, int):
+            return value
         return max(1, min(heads, HEADS) * value // heads)
-    if name in HEAD_DIM_FIELDS:
-        return _cap(value, HEAD_DIM)
-    if name in POSITION_FIELDS:
-        return _cap(value, POSITIONS)
-    if name in CHANNEL_LIST_FIELDS:
-        return _cap(value, WIDTH)
-    if name == "window_size" and isinstance(heads, list):
-        return _cap(value, WINDOW)
-    if name in INITIALIZER_FIELDS and isinstance(value, float):
-        return INITIALIZER_RANGE
+    if name == "window_size":
+        return _cap(value, WINDOW) if staged else value
+    if staged and isinstance(value, (list, tuple)) and name in CHANNEL_LIST_FIELDS | WIDTH_FIELDS:
+        return [STAGED_HEAD_DIM * count for count in heads][: len(value)]
+    for limit, names, suffixes in _limits(width):
+        if name in names or name.endswith(suffixes):
+            return _cap(value, limit)
+    if name.endswith(LAYER_PERIOD_SUFFIX):
+        return _cap(value, LAYERS)
+    if name.endswith(LAYER_OFFSET_SUFFIX):
+        return _cap(value, LAYERS - 1)
     return value
+
+
+def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ...]:
+    """Limit, names and endings of names, the first that fits counting."""
+    return (
+        (HEAD_DIM, HEAD_DIM_FIELDS, HEAD_DIM_SUFFIXES),
+        (FEED_FORWARD, FEED_FORWARD_FIELDS, FEED_FORWARD_SUFFIXES),
+        (width, WIDTH_FIELDS, WIDTH_SUFFIXES),
+        (width // 2, NARROW_FIELDS, ()),
+        (POSITIONS, POSITION_FIELDS, POSITION_SUFFIXES),
+        (EXPERTS, EXPERT_FIELDS, ()),
+        (CHOSEN_EXPERTS, CHOSEN_EXPERT_FIELDS, ()),
+        (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS, ()),
+        (RANK, frozenset(), RANK_SUFFIXES),
+        (WIDTH, CHANNEL_LIST_FIELDS | CHANNEL_GROUP_FIELDS, ()),
+        (VOCABULARY, frozenset(), VOCABULARY_SUFFIXES),
+    )
 
 
 def _cap(value: Any, limit: int) -> Any:
@@ -162,12 +230,20 @@ def _cap(value: Any, limit: int) -> Any:
     return min(value, limit) if isinstance(value, int) else value
 
 
-def _fit_to_layers(name: str, value: Any, layers: int) -> Any:
+def _fit_to_layers(name: str, value: Any, published: int, layers: int) -> Any:
     """Lists that speak of layers: one entry a layer is cut, indices of layers stay in range."""
-    if name in PER_LAYER_FIELDS and isinstance(value, (list, tuple)):
-        return list(value[:layers])
-    if name in LAYER_INDEX_FIELDS and isinstance(value, (list, tuple)) and value:
-        if all(isinstance(item, int) for item in value):
-            return [index for index in value if index < layers] or [layers - 1]
-        return None  # names of stages: the configuration derives them anew
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    if name in LAYER_INDEX_FIELDS:
+        return [index for index in value if index < layers] or [layers - 1]
+    if len(value) == published > layers:
+        return _one_of_each(value, layers)
     return value
+
+
+def _one_of_each(kinds: Sequence[Any], count: int) -> list[Any]:
+    """So many of the entries, in their order, the first of each kind before any second one."""
+    first = {str(kind): index for index, kind in reversed(list(enumerate(kinds)))}
+    chosen = sorted(first.values())[:count]
+    others = [index for index in range(len(kinds)) if index not in chosen]
+    return [kinds[index] for index in sorted([*chosen, *others[: count - len(chosen)]])]

@@ -15,35 +15,81 @@ from __future__ import annotations
 import inspect
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hf_tests.probe import classes
 from hf_tests.probe.tiny import text
 
 VOCABULARY = 400
 """Entries aimed at; byte-level alphabets add their 256."""
 
 ROLES = ("pad_token", "unk_token", "bos_token", "cls_token", "eos_token", "sep_token", "mask_token")
+_ROLE_NAMES = tuple(role.removesuffix("_token") for role in ROLES)
+GENERIC = ("TokenizersBackend", "PreTrainedTokenizerFast")
+"""Classes that read a tokenizer.json and add nothing: in transformers 5, and in both."""
+
+GENERIC_TOKENS = {
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "mask_token": "<mask>",
+}
 WORD_DELIMITER = "|"  # the space of character vocabularies
 
 
-def build(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
+def build(
+    class_name: str,
+    spec: Mapping[str, Any],
+    folder: Path,
+    wanted: Callable[[Mapping[str, str]], Mapping[str, str]],
+) -> Any:
     """Train vocabulary files in ``folder`` and return the tokenizer loaded from them.
 
-    ``spec`` is the registry's ``tokenizer``. Raises AttributeError for a class that this
-    transformers does not have and NotImplementedError for one whose files are of no known kind.
+    ``spec`` is the registry's ``tokenizer``; ``wanted`` says, given the special tokens that the
+    tokenizer has by name, which others it needs. Raises NotImplementedError for a class that this
+    transformers does not have, or whose files are of no known kind.
     """
-    import transformers
     from tokenizers import AddedToken
 
-    cls = getattr(transformers, class_name)
+    tokenizer = _trained(class_name, spec, folder)
+    extra = [
+        AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())
+    ]
+    tokenizer.add_tokens(extra, special_tokens=True)
+    own = {f"{role}_token": getattr(tokenizer, f"{role}_token", None) for role in _ROLE_NAMES}
+    missing = wanted({name: token for name, token in own.items() if token})
+    if not missing:
+        return tokenizer
+    vocabulary = tokenizer.get_vocab()
+    roles = {name: token for name, token in missing.items() if name in ROLES}
+    others = {name: token for name, token in missing.items() if name not in ROLES}
+    tokenizer.add_special_tokens(roles)
+    new = [token for token in others.values() if token not in vocabulary]
+    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in new], True)
+    tokenizer.save_pretrained(str(folder))
+    # As an argument each becomes an attribute that processors ask for, as image_token is.
+    return type(tokenizer).from_pretrained(str(folder), extra_special_tokens=others)
+
+
+def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
+    import transformers
+
+    cls = classes.transformers_class(class_name)
     if not issubclass(cls, transformers.PreTrainedTokenizerFast):
         # 4.57 has a slow and a fast class of most names, and loads the fast one.
         cls = getattr(transformers, f"{class_name}Fast", cls)
     files: Mapping[str, str] = cls.vocab_files_names
     vocabulary_file = files.get("vocab_file", "")
     specials = _special_tokens(cls)
+    if class_name in GENERIC:
+        return _generic(cls, spec)
+    if list(files) == ["tokenizer_file"]:
+        # The class makes its own backend, and that can be trained anew.
+        texts = text.SENTENCES + tuple(text.CHARACTERS)
+        return cls(**spec.get("config", {})).train_new_from_iterator(texts, VOCABULARY)
     if vocabulary_file.endswith(".model"):
         order = spec.get("sentencepiece_specials") or _order(cls, specials)
         data = _sentencepiece(order, specials, _model_type(cls))
@@ -64,12 +110,19 @@ def build(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
         )
     config = {"tokenizer_class": class_name, "model_max_length": 512, **spec.get("config", {})}
     _write_json(folder / "tokenizer_config.json", config)
-    tokenizer = cls.from_pretrained(str(folder))
-    extra = [
-        AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())
-    ]
-    tokenizer.add_tokens(extra, special_tokens=True)
-    return tokenizer
+    return cls.from_pretrained(str(folder))
+
+
+def _generic(cls: Any, spec: Mapping[str, Any]) -> Any:
+    """A byte-level BPE with all special tokens, for what is published as tokenizer.json alone."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    vocabulary, merges = _byte_level_bpe(list(GENERIC_TOKENS.values()), spec.get("end_of_word"))
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    settings = {"model_max_length": 512, **GENERIC_TOKENS, **spec.get("config", {})}
+    return cls(tokenizer_object=backend, **settings)
 
 
 def default_class(model_type: str) -> str | None:
@@ -79,7 +132,9 @@ def default_class(model_type: str) -> str | None:
     names = TOKENIZER_MAPPING_NAMES.get(model_type)
     if isinstance(names, (list, tuple)):
         names = next((name for name in names if name), None)
-    return names.removesuffix("Fast") if names else None
+    if not names:
+        return None
+    return GENERIC[1] if names in GENERIC else names.removesuffix("Fast")
 
 
 def _special_tokens(cls: type) -> dict[str, str]:

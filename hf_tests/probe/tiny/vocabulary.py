@@ -19,15 +19,52 @@ def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozens
     had the same id (T5 starts decoding with its padding); else the id of the token that the
     field's name spells (``image_token_index``: ``<image>``); else None.
     """
+    size = max(tokenizer.get_vocab().values()) + 1
     for block in shrink.blocks(values):
-        old_roles = {block.get(f"{role}_token_id"): role for role in reversed(ROLES)}
+        old_roles = _old_roles(block)
         for name, value in block.items():
             if name == "vocab_size" and name not in keep:
-                block[name] = len(tokenizer)
+                block[name] = size
             elif name in IDS_OF_LARGE_VOCABULARIES:
                 block[name] = None
             elif name.endswith(ID_SUFFIXES):
                 block[name] = _new_id(name, value, old_roles, tokenizer)
+
+
+def wanted(values: dict[str, Any], roles: Mapping[str, str]) -> dict[str, str]:
+    """Special tokens that the configurations have an id of and a tokenizer has not, by name.
+
+    ``roles`` are the tokenizer's special tokens by name (``pad_token``); an id that has another
+    role too (T5 starts decoding with its padding) needs no token of its own. ``image_token_id``
+    becomes ``{"image_token": "<image>"}``.
+    """
+    found: dict[str, str] = {}
+    for block in shrink.blocks(values):
+        old_roles = _old_roles(block)
+        for name, value in block.items():
+            if not name.endswith(ID_SUFFIXES) or not isinstance(value, int) or value < 0:
+                continue
+            role = _role(name)
+            shared = old_roles.get(value, role)
+            if f"{role}_token" not in roles and f"{shared}_token" not in roles:
+                found[f"{role}_token"] = f"<{role}>"
+    return found
+
+
+def _old_roles(block: Mapping[str, Any]) -> dict[Any, str]:
+    """The published ids' roles, the first role counting where an id has several."""
+    found: dict[Any, str] = {}
+    for role in ROLES:
+        ids = block.get(f"{role}_token_id")
+        for item in ids if isinstance(ids, (list, tuple)) else (ids,):
+            found.setdefault(item, role)
+    return found
+
+
+def _role(name: str) -> str:
+    for suffix in ID_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def resolve(value: Any, tokenizer: Any) -> Any:
@@ -44,16 +81,19 @@ def resolve(value: Any, tokenizer: Any) -> Any:
 def _new_id(name: str, value: Any, old_roles: Mapping[Any, str], tokenizer: Any) -> Any:
     if isinstance(value, str):
         return resolve(value, tokenizer)
-    if isinstance(value, list):
-        return [_new_id(name, item, old_roles, tokenizer) for item in value]
-    if value is None:
+    if isinstance(value, (list, tuple)):
+        ids = [_new_id(name, item, old_roles, tokenizer) for item in value]
+        return list(dict.fromkeys(item for item in ids if item is not None)) or None
+    if value is None or value < 0:
+        return value
+    role = _role(name)
+    own = _id_of(role, tokenizer)
+    return own if own is not None else _id_of(old_roles.get(value, ""), tokenizer)
+
+
+def _id_of(role: str, tokenizer: Any) -> int | None:
+    """The id of the special token of a role, else of the token that the role spells."""
+    if not role:
         return None
-    role = name
-    for suffix in ID_SUFFIXES:
-        role = role.removesuffix(suffix)
-    if role not in ROLES:
-        spelled = tokenizer.get_vocab().get(f"<{role}>")
-        if spelled is not None:
-            return spelled
-        role = old_roles.get(value, "")
-    return getattr(tokenizer, f"{role}_token_id", None) if role else None
+    own: int | None = getattr(tokenizer, f"{role}_token_id", None) if role in ROLES else None
+    return own if own is not None else tokenizer.get_vocab().get(f"<{role}>")
