@@ -11,8 +11,24 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-MINIMUM = {"transformers": "4.57", "torch": "2.2"}
-"""Oldest versions that the checks are written for."""
+from hf_tests import versions as versions_
+
+RANGES = {
+    "fastjsonschema": ">=2.19",
+    "numpy": ">=1.26",
+    "openvino": ">=2025.0",
+    "optimum-intel": ">=1.27",
+    "pillow": ">=10",
+    "protobuf": ">=4",
+    "psutil": ">=5.9",
+    "safetensors": ">=0.4.3",
+    "sentencepiece": ">=0.2",
+    "torch": ">=2.2",
+    "tqdm": ">=4.66",
+    "transformers": ">=4.57,<6",
+}
+"""Versions that this suite is written for, as in setup.cfg: they hold wherever a library is named,
+besides what a family or model of the registry says."""
 
 OPENVINO = ("openvino", "optimum-intel")
 """What the ``openvino`` method needs beside a model's own dependencies."""
@@ -48,19 +64,70 @@ def install_command(distributions: Iterable[str]) -> str:
     return "python -m pip install " + " ".join(shlex.quote(name) for name in distributions)
 
 
-def unmet(distributions: Iterable[str]) -> str | None:
-    """Why these distributions cannot be used here, and how to mend it; None when they can."""
-    missing = [name for name in distributions if version(name) is None]
-    if missing:
-        wanted = [f"{name}>={MINIMUM[name]}" if name in MINIMUM else name for name in missing]
-        verb = "is" if len(missing) == 1 else "are"
-        return f"{' and '.join(missing)} {verb} not installed: {install_command(wanted)}"
-    for name in distributions:
-        found, least = version(name), MINIMUM.get(name)
-        if found and least and _numbers(found) < _numbers(least):
-            command = install_command([f"{name}>={least}"])
-            return f"{name} {found} is too old: {command}"
-    return None
+def unmet(requirements: Iterable[str]) -> str | None:
+    """Why these requirements are not met here, and how to mend it; None when they are.
+
+    A requirement is a distribution's name, with or without a range: ``timm>=1.0``. One that is
+    installed and lacks what it needs itself is not met either.
+    """
+    absent: dict[str, str] = {}  # what to install, by name
+    misfits: list[str] = []
+    install: dict[str, None] = {}
+    for text in requirements:
+        name, wanted = versions_.requirement(text)
+        specifier = ",".join(filter(None, [RANGES.get(name), wanted]))
+        found = version(name)
+        if found is None:
+            absent[name] = name + specifier
+        elif (how := versions_.misfit(found, specifier)) is not None:
+            misfits.append(f"{name} {found} {how}")
+            install[name + specifier] = None
+        else:
+            absent = {**missing_below(name), **absent}
+    install |= dict.fromkeys(absent.values())
+    if absent:
+        verb = "is" if len(absent) == 1 else "are"
+        misfits.insert(0, f"{' and '.join(absent)} {verb} not installed")
+    return f"{', '.join(misfits)}: {install_command(install)}" if misfits else None
+
+
+@functools.cache
+def missing_below(distribution: str) -> dict[str, str]:
+    """What an installed distribution needs, itself or through others, and is not there.
+
+    Requirements by name; those that hold only for some systems or extras are passed over.
+    """
+    missing: dict[str, str] = {}
+    pending, seen = [distribution], {distribution}
+    while pending:
+        for name, specifier in _needs(pending.pop()):
+            if version(name) is None:
+                missing[name] = name + specifier
+            elif name not in seen:
+                seen.add(name)
+                pending.append(name)
+    return missing
+
+
+@functools.cache
+def _needs(distribution: str) -> tuple[tuple[str, str], ...]:
+    """Name and range of what an installed distribution always requires."""
+    import importlib.metadata
+
+    found = []
+    for line in importlib.metadata.requires(distribution) or ():
+        text, _, marker = line.partition(";")
+        if not marker.strip():
+            name, specifier = versions_.requirement(text)
+            found.append((re.sub(r"[-_.]+", "-", name).lower(), specifier))
+    return tuple(found)
+
+
+def unmet_for(requirements: Iterable[str], method: str) -> str | None:
+    """Why a method cannot run a model with these requirements here; None when it can."""
+    if method != "openvino":
+        return unmet(requirements)
+    return unmet((*requirements, *OPENVINO)) or unmet_by_optimum_intel()
 
 
 def unmet_by_optimum_intel() -> str | None:
@@ -68,39 +135,36 @@ def unmet_by_optimum_intel() -> str | None:
 
     It pins the transformers that it was written for, and breaks in other places with others.
     """
-    import importlib.metadata
-
-    found = version("optimum-intel")
-    if found is None:
-        return None
-    for line in importlib.metadata.requires("optimum-intel") or ():
-        match = re.match(r"transformers\b\s*(?P<range>[^;]*)", line)
-        installed = version("transformers")
-        if match and "extra" not in line and installed and not matches(installed, match["range"]):
-            wanted = match["range"].strip(" ()")
-            command = install_command([f"transformers{wanted}"])
-            return f"optimum-intel {found} needs transformers {wanted}, not {installed}: {command}"
+    for name, specifier, installed in conflicts("optimum-intel"):
+        if name == "transformers":
+            command = install_command([f"{name}{specifier}"])
+            found = version("optimum-intel")
+            return f"optimum-intel {found} needs {name} {specifier}, not {installed}: {command}"
     return None
 
 
-def matches(installed: str, specifier: str) -> bool:
-    """Whether a version lies in a range such as ``>=4.51,<5.6`` (PEP 440; empty: any)."""
-    from packaging.specifiers import SpecifierSet  # transformers itself needs it
+def conflicts(distribution: str) -> tuple[tuple[str, str, str], ...]:
+    """Requirements of an installed distribution that others installed here do not meet.
 
-    return bool(SpecifierSet(specifier.strip(" ()")).contains(installed, prereleases=True))
+    Each as name, wanted range and installed version.
+    """
+    if version(distribution) is None:
+        return ()
+    pairs = ((name, specifier, version(name)) for name, specifier in _needs(distribution))
+    return tuple(
+        (name, specifier, found)
+        for name, specifier, found in pairs
+        if found is not None and not versions_.matches(found, specifier)
+    )
 
 
 def applies(ranges: Mapping[str, str]) -> bool:
     """Whether every named distribution is installed in the range given for it."""
     for name, specifier in ranges.items():
         found = version(name)
-        if found is None or not matches(found, specifier):
+        if found is None or not versions_.matches(found, specifier):
             return False
     return True
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text.partition("+")[0])[:3])
 
 
 @functools.cache

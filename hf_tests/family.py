@@ -220,13 +220,9 @@ def _skip_where_it_cannot_apply(job: Job, method: str) -> None:
     expected = expectation(job, method)
     if expected is not None and expected.status == outcome.SKIPPED:
         raise Skip(expected.reason)
-    missing = dependencies.unmet(job.model.dependencies)
+    missing = dependencies.unmet_for(job.model.dependencies, method)
     if missing is not None:
         raise Skip(missing, "missing_dependency")
-    if method == "openvino":
-        missing = dependencies.unmet(dependencies.OPENVINO) or dependencies.unmet_by_optimum_intel()
-        if missing is not None:
-            raise Skip(missing, "missing_dependency")
     from hf_tests.probe import devices
 
     absent = devices.unavailable(job.device)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from hf_tests import hints, outcome, plain, stream
+from hf_tests import dependencies, hints, outcome, plain, stream
 from hf_tests.isolation import accelerator
 from hf_tests.isolation.base import (
     INTERRUPTED,
@@ -108,10 +108,17 @@ class Schedule:
         given as interrupted. With ``fail_fast`` all that remain after a failure are given as
         skipped; those that run already come to their end.
         """
+        pending = []
         for job in jobs:
+            lacking = None if job.name in done_before else _lacking(job)
             if job.name in done_before:
                 yield self._noted(done_before[job.name])
-        pending = [job for job in jobs if job.name not in done_before]
+            elif lacking is not None:
+                self._watcher.begin(job)
+                self._watcher.end(lacking)
+                yield lacking
+            else:
+                pending.append(job)
         while pending or self._running:
             if self._interruption.requested or self._failed is not None:
                 for job in pending:
@@ -214,6 +221,18 @@ class Schedule:
             status, fields = outcome.SKIPPED, {"reason": f"--fail-fast after {self._failed}"}
         results = tuple(result_for(job, method, status, **fields) for method in job.methods)
         return JobOutcome(job, results, None)
+
+
+def _lacking(job: Job) -> JobOutcome | None:
+    """The outcome of a job that lacks a library for each of its checks: no process is started."""
+    results = []
+    for method in job.methods:
+        reason = dependencies.unmet_for(job.model.dependencies, method)
+        if reason is None:
+            return None
+        fields = {"reason": reason, "error_type": "missing_dependency", "stage": "import"}
+        results.append(result_for(job, method, outcome.SKIPPED, **fields))
+    return JobOutcome(job, tuple(results), None)
 
 
 def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:

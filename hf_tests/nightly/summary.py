@@ -25,7 +25,11 @@ def text(finished: Finished) -> str:
     """All of it, at most 80 columns wide where the names allow."""
     results = finished.results
     parts = [table(results)]
-    not_run = [item for item in finished.outcomes if item.ending is None]
+    not_run = [
+        item
+        for item in finished.outcomes
+        if item.ending is None and any(r.error_type == "interrupted" for r in item.results)
+    ]
     lost = {id(result) for item in not_run for result in item.results}
     failures = [result for result in results if result.is_bad and id(result) not in lost]
     if failures:

@@ -1,0 +1,68 @@
+"""Ranges of versions, and what is said of libraries that are outside of them."""
+
+from __future__ import annotations
+
+import configparser
+import itertools
+import unittest
+
+from hf_tests import dependencies, versions
+from tests import support
+
+INSTALLED = (
+    "1.0", "1.0.0", "1.2.3", "1.10", "2.0.0rc1", "2.0.0.dev3", "2.0", "2.0.1+cpu", "4.57.6",
+    "5", "5.5.4", "2026.4.1",
+)  # fmt: skip
+RANGES = (
+    "", ">=1.2", ">1.2.3", "<2", "<=2.0", "==2.0.*", "==1.0", "!=1.10", "~=1.2", "~=4.57.1",
+    ">=4.51,<5.6", ">=2025.0", "<2.0.1", ">=2.0", "!=2.0.*,>=1",
+)  # fmt: skip
+
+
+class TestRanges(unittest.TestCase):
+    def test_as_packaging_has_them(self) -> None:
+        """packaging is the reference implementation; it is not there in a bare environment."""
+        from packaging.specifiers import SpecifierSet
+
+        for installed, text in itertools.product(INSTALLED, RANGES):
+            wanted = SpecifierSet(text).contains(installed, prereleases=True)
+            self.assertEqual(versions.matches(installed, text), wanted, f"{installed} {text}")
+
+    def test_how_it_misses(self) -> None:
+        self.assertEqual(versions.misfit("1.0", ">=2"), versions.TOO_OLD)
+        self.assertEqual(versions.misfit("3.0", ">=2,<3"), versions.TOO_NEW)
+        self.assertEqual(versions.misfit("2.5", ">=2,!=2.5"), versions.EXCLUDED)
+
+    def test_requirement(self) -> None:
+        self.assertEqual(versions.requirement("timm >=1.0, <2"), ("timm", ">=1.0, <2"))
+        self.assertEqual(
+            versions.requirement("optimum-intel[nncf] (>=1)"), ("optimum-intel", ">=1")
+        )
+        with self.assertRaises(ValueError):
+            versions.requirement(">=1")
+
+
+class TestRequirements(unittest.TestCase):
+    def test_ranges_are_those_of_the_package(self) -> None:
+        setup = configparser.ConfigParser()
+        setup.read(support.ROOT / "setup.cfg")
+        lines = setup["options"]["install_requires"] + setup["options.extras_require"]["openvino"]
+        self.assertEqual(
+            dict(versions.requirement(line) for line in lines.split()), dependencies.RANGES
+        )
+
+    def test_one_command_mends_all(self) -> None:
+        torch, numpy = dependencies.version("torch"), dependencies.version("numpy")
+        text = dependencies.unmet(["torch>=99", "no-such-one", "numpy<1", "no-other", "tqdm"])
+        self.assertEqual(
+            text,
+            f"no-such-one and no-other are not installed, torch {torch} is too old, numpy {numpy} "
+            "is too new: python -m pip install 'torch>=2.2,>=99' 'numpy>=1.26,<1' no-such-one "
+            "no-other",
+        )
+        self.assertIsNone(dependencies.unmet(["torch>=2.2", "numpy"]))
+
+    def test_requirements_of_an_installed_one(self) -> None:
+        """transformers states ranges of its own, which this environment meets."""
+        self.assertEqual(dependencies.conflicts("transformers"), ())
+        self.assertEqual(dependencies.conflicts("no-such-library"), ())
