@@ -189,11 +189,6 @@ def torch_build() -> dict[str, str]:
     return {name.strip("_"): value for name, value in found}
 
 
-def torch_cuda_build() -> str | None:
-    """The CUDA version that the installed torch was built for; None for another build or none."""
-    return torch_build().get("cuda")
-
-
 @functools.cache
 def transformers_classes(model_type: str | None = None) -> frozenset[str] | None:
     """Names of the model classes that transformers defines; None when it is not installed.

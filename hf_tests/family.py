@@ -119,7 +119,7 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
                 break  # what stands in the way has nothing to do with the dtype
         except Exception as error:  # noqa: BLE001 - whatever a model raises is a result
             attempt.error = error
-            attempt.described = describe(error, job, attempt.record.stage, method)
+            attempt.described = describe(error, job, attempt.last.stage, method)
             # Its frames would keep the network in memory while the next one is loaded.
             traceback.clear_frames(error.__traceback__)
     return _result(job, method, time.perf_counter() - start, attempts)
@@ -134,6 +134,32 @@ class _Attempt:
     skip: Skip | None = None
     error: Exception | None = None
     described: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def last(self) -> Record:
+        """The record of what ran last in it: what ended it happened there."""
+        return self.record.batches[-1] if self.record.batches else self.record
+
+    @property
+    def place(self) -> str:
+        """Where it ended: ``float16``, ``batches of 8``; empty for the check's own run."""
+        size = self.last.measurement.batch_size
+        return " and ".join(filter(None, [self.dtype, f"batches of {size}" if size > 1 else ""]))
+
+    def rows(self, is_first: bool) -> list[Row]:
+        """Its rows beside the check's own figures: those of the first attempt's single input."""
+        records = self.record.batches if is_first else [self.record, *self.record.batches]
+        return [
+            Row(
+                "" if is_first else self.dtype,
+                record.measurement,
+                record.parity,
+                self.described.get("error") if record is self.last else None,
+                record.reason if self.skip is None else str(self.skip),
+                record.measurement.batch_size,
+            )
+            for record in records
+        ]
 
 
 def _result(
@@ -153,17 +179,7 @@ def _result(
         "duration": duration,
         "measurement": first.measurement,
         "parity": first.parity,
-        "rows": tuple(
-            Row(
-                attempt.dtype,
-                attempt.record.measurement,
-                attempt.record.parity,
-                attempt.described.get("error"),
-                None if attempt.skip is None else str(attempt.skip),
-            )
-            for attempt in attempts
-            if attempt is not run[0]
-        ),
+        "rows": tuple(row for attempt in attempts for row in attempt.rows(attempt is run[0])),
     }
     if first.verdict is not None:
         fields["predictions"] = first.verdict.predictions
@@ -176,9 +192,9 @@ def _result(
             status, fields["reason"] = outcome.UNEXPECTED_SUCCESS, expected.reason
         return result_for(job, method, status, **fields), None
     fields |= failed.described
-    if len(attempts) > 1:
-        fields["error"] = f"in {failed.dtype}: {failed.described['error']}"
-        fields["stage"] = failed.record.stage
+    fields["stage"] = failed.last.stage
+    if failed.place:
+        fields["error"] = f"in {failed.place}: {failed.described['error']}"
     status = outcome.ERROR
     if failed.described["error_type"] == "wrong_output":
         status = outcome.FAILED

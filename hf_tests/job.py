@@ -30,8 +30,9 @@ class Job:
     ``cores`` are the processor's cores that it has for itself, with as many threads; empty for all
     of them. ``attempt`` is 2 where it is run again because it failed. ``dtypes`` are those in which
     each check runs the network, one after the other, none meaning the device's usual one, and
-    ``dtype`` the one of them whose turn it is; ``reference_dir`` the folder where the jobs of a run
-    keep the outputs that others are held against, empty where each makes its own.
+    ``dtype`` the one of them whose turn it is; ``batch_sizes`` are those on which it is timed
+    beside the single sample input; ``reference_dir`` the folder where the jobs of a run keep the
+    outputs that others are held against, empty where each makes its own.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Job:
     attempt: int = 1
     dtypes: tuple[str, ...] = ()
     dtype: str = ""
+    batch_sizes: tuple[int, ...] = ()
     reference_dir: str = ""
 
     @functools.cached_property
@@ -93,6 +95,7 @@ class Job:
         data["methods"] = tuple(data["methods"])
         data["cores"] = tuple(data.get("cores", ()))
         data["dtypes"] = tuple(data.get("dtypes", ()))
+        data["batch_sizes"] = tuple(data.get("batch_sizes", ()))
         return cls(**data)
 
 

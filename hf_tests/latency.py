@@ -53,10 +53,16 @@ def summary(times: Sequence[float]) -> Summary:
     )
 
 
-def doubts(times: Sequence[float], jobs_beside: int, busy_cores: float | None) -> tuple[str, ...]:
+def doubts(
+    times: Sequence[float],
+    jobs_beside: int,
+    busy_cores: float | None,
+    slowdown: str | None = None,
+) -> tuple[str, ...]:
     """Sentences on why the figures of these trials should not be trusted; empty where they can.
 
-    ``busy_cores`` is how many cores' worth of time other processes used meanwhile.
+    ``busy_cores`` is how many cores' worth of time other processes used meanwhile, ``slowdown`` why
+    the processor or the GPU ran below its clock.
     """
     found = summary(times)
     reasons = []
@@ -71,6 +77,8 @@ def doubts(times: Sequence[float], jobs_beside: int, busy_cores: float | None) -
         reasons.append(f"{others} ran beside it")
     elif busy_cores is not None and busy_cores > BUSY_CORES:
         reasons.append(f"other processes used {busy_cores:.1f} cores meanwhile")
+    if slowdown is not None:
+        reasons.append(slowdown)
     return tuple(reasons)
 
 

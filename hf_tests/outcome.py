@@ -98,12 +98,20 @@ class Measurement:
     """Figures of one check. Times are seconds, sizes MiB; None is "not measured".
 
     ``trial_times`` holds every timed trial in order, warm-up excluded; each did ``work`` of
-    ``work_unit``, and meanwhile other processes used ``busy_cores`` cores' worth of time.
+    ``work_unit`` on ``batch_size`` times the sample input with ``threads`` threads, and meanwhile
+    other processes used ``busy_cores`` cores' worth of time. ``event_times`` are the same trials
+    between two events of a CUDA device, without what the processor did before and after.
+    ``first_token_times`` are those until a generating model's first token, of ``tokens`` that it
+    generated in all. ``slowdown`` says why the processor or GPU ran below its clock, if it did.
     ``load_time`` is all of loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts
     where the method loads them apart, ``device_time`` that of moving the model to its device.
-    ``first_inference_time`` is the very first run, with what is compiled in it. ``peak_memory_mb``
-    is the process's peak resident set, interpreter and libraries included; ``memory_growth_mb`` the
-    part above the level just before loading.
+    ``first_inference_time`` is the very first run, with what is compiled in it.
+    ``page_cache_share`` is how much of the checkpoint's files was in the system's page cache before
+    loading: near 1 they were read from memory, near 0 from disk. ``memory_before_mb`` and
+    ``memory_after_load_mb`` are the process's resident set around loading, interpreter and
+    libraries included, ``peak_memory_mb`` its peak from then on, and ``memory_growth_mb`` the part
+    of the peak above the level before. On a CUDA device torch allocated
+    ``device_peak_memory_mb`` at most, and reserved ``device_reserved_mb``.
     """
 
     load_time: float | None = None
@@ -112,16 +120,26 @@ class Measurement:
     device_time: float | None = None
     conversion_time: float | None = None
     first_inference_time: float | None = None
+    page_cache_share: float | None = None
     trial_times: tuple[float, ...] = ()
+    event_times: tuple[float, ...] = ()
+    first_token_times: tuple[float, ...] = ()
+    tokens: int | None = None
+    batch_size: int = 1
+    threads: int | None = None
     work: float | None = None
     work_unit: str | None = None
     busy_cores: float | None = None
+    slowdown: str | None = None
     model_size_mb: float | None = None
     num_parameters: int | None = None
     dtype: str | None = None
+    memory_before_mb: float | None = None
+    memory_after_load_mb: float | None = None
     peak_memory_mb: float | None = None
     memory_growth_mb: float | None = None
     device_peak_memory_mb: float | None = None
+    device_reserved_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,9 +165,10 @@ class Parity:
 
 @dataclass(frozen=True)
 class Row:
-    """Figures of a check in another dtype than its first.
+    """Figures of a check in another dtype than its first, or on a batch.
 
-    ``error`` where it failed in it, ``reason`` where it cannot run in it.
+    ``dtype`` is empty for a batch in the first one.
+    ``error`` where it failed so, ``reason`` where it cannot run so.
     """
 
     dtype: str
@@ -157,6 +176,13 @@ class Row:
     parity: Parity | None = None
     error: str | None = None
     reason: str | None = None
+    batch_size: int = 1
+
+    @property
+    def suffix(self) -> str:
+        """What follows the check's key in this row's: ``_bfloat16``, ``_bfloat16_batch8``."""
+        batch = f"_batch{self.batch_size}" if self.batch_size > 1 else ""
+        return (f"_{self.dtype}" if self.dtype else "") + batch
 
 
 @dataclass(frozen=True)
@@ -270,6 +296,7 @@ class CheckResult:
                 _parity(row["parity"]),
                 row["error"],
                 row["reason"],
+                row.get("batch_size", 1),
             )
             for row in values.pop("rows", ())
         )
@@ -285,7 +312,8 @@ class CheckResult:
 
 
 def _measurement(data: dict[str, Any]) -> Measurement:
-    return Measurement(**{**data, "trial_times": tuple(data["trial_times"])})
+    lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+    return Measurement(**{**data, **lists})
 
 
 def _parity(data: dict[str, Any] | None) -> Parity | None:

@@ -66,7 +66,7 @@ class TestCheckResult(unittest.TestCase):
             examples=(Example("in", {"out": 1}),),
             measurement=Measurement(load_time=1.0, trial_times=(0.1, 0.2)),
             parity=Parity(1e-6, "logits", 1.0, 1.0, 1e-5),
-            rows=(Row("bfloat16", Measurement(trial_times=(0.2,)), None, "no"),),
+            rows=(Row("bfloat16", Measurement(trial_times=(0.2,)), None, "no", batch_size=8),),
             rerun=Rerun("passed"),
         )
         again = CheckResult.from_json(json.loads(json.dumps(result.to_json())))

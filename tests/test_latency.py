@@ -75,6 +75,10 @@ class TestDoubts(unittest.TestCase):
             with self.subTest(words):
                 self.assertRegex(" ".join(latency.doubts(times, beside, busy)), words)
 
+    def test_a_slow_clock(self) -> None:
+        said = "the processor slowed itself for heat 2 times"
+        self.assertEqual(latency.doubts(self.GOOD, 0, 0.0, said), (said,))
+
 
 class TestTrials(unittest.TestCase):
     def trials(self, call: Any, **changes: Any) -> timing.Trials:
@@ -94,6 +98,23 @@ class TestTrials(unittest.TestCase):
         self.assertEqual(calls, len(found.times) + 1, "and one to warm up")
         self.assertGreaterEqual(found.first_s, 0.05)
         self.assertLessEqual(latency.summary(found.times).precision, timing.PRECISION)
+
+    def test_first_token(self) -> None:
+        """Of what marks the watch once and again, only the first mark of each run counts."""
+        job = support.job("gpt2", trials=3, min_trials=3)
+        watch = timing.Watch("cpu")
+
+        def call() -> None:
+            time.sleep(0.01)
+            watch.mark()
+            time.sleep(0.03)
+            watch.mark()
+
+        found = timing.trials(call, job, watch=watch)[1]
+        self.assertEqual(len(found.first_token_times), 3)
+        for first, whole in zip(found.first_token_times, found.times, strict=True):
+            self.assertGreaterEqual(first, 0.01)
+            self.assertGreaterEqual(whole - first, 0.03)
 
     def test_ends_when_the_time_is_spent(self) -> None:
         lengths = iter([0.001, 0.2] * 1000)

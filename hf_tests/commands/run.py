@@ -57,6 +57,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="float32, bfloat16, float16: each check in each of them (default: float32 on the CPU, "
         "the checkpoint's own elsewhere)",
     )
+    what.add_argument(
+        "--batch-size",
+        nargs="+",
+        type=_count,
+        metavar="N",
+        default=[],
+        help="time each check on batches of these sizes too, and hold every row against the "
+        "reference (a single input is always run)",
+    )
     what.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
     where = parser.add_argument_group("on what").add_mutually_exclusive_group()
     where.add_argument(
@@ -217,6 +226,8 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
             weights=options.weights,
             methods=wanted,
             dtypes=tuple(dict.fromkeys(options.dtype)),
+            # The single input is always run: it is what the model is judged by.
+            batch_sizes=tuple(sorted(set(options.batch_size) - {1})),
             timeout_s=options.timeout,
             memory_limit_mb=options.memory_limit,
             cache_dir=str(cache_dir),

@@ -121,9 +121,9 @@ def counts(results: Sequence[CheckResult]) -> dict[str, int]:
 
 
 def performance_rows(result: CheckResult) -> dict[str, dict[str, Any]]:
-    """A check's figures in each dtype that was timed; the first one's key is the check's own."""
+    """A check's figures in each dtype and batch size that was timed; the first's key is its own."""
     rows = {result.key: (result.measurement, result.parity)}
-    rows |= {f"{result.key}_{row.dtype}": (row.measurement, row.parity) for row in result.rows}
+    rows |= {result.key + row.suffix: (row.measurement, row.parity) for row in result.rows}
     return {
         key: _performance(measurement, parity, result.jobs_beside)
         for key, (measurement, parity) in rows.items()
@@ -139,6 +139,8 @@ def _performance(
     times = figures.pop("trial_times")
     found = latency.summary(times)
     work = measurement.work
+    slowdown = figures.pop("slowdown")
+    lists = {name: list(figures.pop(name)) for name in ("event_times", "first_token_times")}
     return {
         "num_runs": found.count,
         "avg_time": found.mean,
@@ -151,11 +153,28 @@ def _performance(
         "p99_time": found.p99,
         "median_interval": None if found.interval is None else list(found.interval),
         "throughput": None if work is None else work / found.median,
-        "doubts": list(latency.doubts(times, jobs_beside, measurement.busy_cores)),
+        "doubts": list(latency.doubts(times, jobs_beside, measurement.busy_cores, slowdown)),
+        "first_token_time": _median(measurement.first_token_times),
+        "decoding_rate": _decoding_rate(measurement),
+        "event_time": _median(measurement.event_times),
         "parity": None if parity is None else parity.nrmse,
         "trial_times": list(times),
+        **lists,
         **figures,
     }
+
+
+def _median(times: Sequence[float]) -> float | None:
+    return statistics.median(times) if times else None
+
+
+def _decoding_rate(measurement: Measurement) -> float | None:
+    """Tokens a second once the first is there, over all sequences of the batch together."""
+    firsts, tokens = measurement.first_token_times, measurement.tokens
+    if not firsts or tokens is None or tokens <= measurement.batch_size:
+        return None
+    rests = [whole - first for whole, first in zip(measurement.trial_times, firsts, strict=True)]
+    return (tokens - measurement.batch_size) / statistics.median(rests)
 
 
 def _result(result: CheckResult) -> dict[str, Any]:
@@ -184,8 +203,15 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "isolation": result.isolation,
         "jobs_beside": result.jobs_beside,
         "parity": vars(result.parity) if result.parity else None,
-        "dtypes": [
-            {"dtype": row.dtype, "error": row.error, "reason": row.reason} for row in result.rows
+        "rows": [
+            {
+                "key": result.key + row.suffix,
+                "dtype": row.measurement.dtype or row.dtype,
+                "batch_size": row.batch_size,
+                "error": row.error,
+                "reason": row.reason,
+            }
+            for row in result.rows
         ],
         "flaky": result.is_flaky,
         "rerun": vars(result.rerun) if result.rerun else None,

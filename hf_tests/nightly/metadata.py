@@ -53,7 +53,6 @@ def of_run(
         "options": dict(options),
         "versions": dependencies.versions(),
         "torch_build": dependencies.torch_build(),
-        "cuda_build": dependencies.torch_cuda_build(),
         "environment": {name: environment[name] for name in VARIABLES if name in environment},
         "before": condition.now().to_json(),
     }

@@ -40,6 +40,7 @@ class Options:
     weights: str = "auto"
     methods: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
     timeout_s: float | None = None
     memory_limit_mb: float | None = None
     cache_dir: str = ""
@@ -88,6 +89,7 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         device=device,
                         methods=methods,
                         dtypes=options.dtypes,
+                        batch_sizes=options.batch_sizes,
                         weights=source.kind,
                         checkpoint=source.folder,
                         cache_dir=options.cache_dir or default_cache_dir(),

@@ -9,7 +9,6 @@ from hf_tests.probe import (
     inference,
     integrity,
     loading,
-    memory,
     reference,
     tasks,
 )
@@ -23,7 +22,7 @@ def check(job: Job, record: Record) -> None:
     """
     task = tasks.get(job.model.task)
     folder = loading.checkpoint(job, record)
-    peak = memory.PeakMemory(job.device)
+    peak = loading.begin(job, record, folder)
     with record.timed("tokenizer", "load_time"):
         with record.timed("tokenizer", "tokenizer_load_time"):
             processor = loading.processor(job, folder)
@@ -48,3 +47,4 @@ def check(job: Job, record: Record) -> None:
     outputs = inference.measure(job, record, subject, inputs, peak)
     expected = reference.of(job, record, folder, processor, plain, network, outputs)
     inference.compare(job, record, subject, inputs, expected, outputs)
+    inference.batches(job, record, subject, inputs, expected)

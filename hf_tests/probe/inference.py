@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,45 @@ def measure(
     """
     import torch
 
+    outputs = _run(job, record, subject, inputs, peak)
+    with record.timed("judgement"), torch.inference_mode():
+        record.verdict = tasks.get(job.model.task).judge(subject, inputs, outputs)
+    return outputs
+
+
+def batches(
+    job: Job,
+    record: Record,
+    subject: tasks.Subject,
+    inputs: dict[str, Any],
+    reference: Reference,
+) -> None:
+    """Run, time and compare the loaded network on batches of each of the job's sizes.
+
+    A batch is the sample input several times; each of its rows is held against the reference's.
+    Raises WrongOutput or whatever the network raises; sizes beyond that are not tried.
+    """
+    for size in job.batch_sizes:
+        part = record.begin_batch(size)
+        peak = memory.PeakMemory(job.device)
+        many = tasks.get(job.model.task).batch(inputs, size)
+        outputs = _run(job, part, subject, many, peak)
+        compare(job, part, subject, many, reference, outputs)
+
+
+def _run(
+    job: Job,
+    record: Record,
+    subject: tasks.Subject,
+    inputs: dict[str, Any],
+    peak: memory.PeakMemory,
+) -> Any:
+    """The outputs of the last trial; times and memory are kept.
+
+    Raises WrongOutput where the first run's were others.
+    """
+    import torch
+
     task = tasks.get(job.model.task)
     first: list[Any] = []
 
@@ -33,13 +73,15 @@ def measure(
         # OpenVINO's outputs are views of memory that the next inference fills.
         first.extend(tensor.clone() for tensor in _tensors(result))
 
+    watch = timing.Watch(job.device)
+    watched = dataclasses.replace(subject, watch=watch)
     with record.timed("inference"), torch.inference_mode():
-        outputs, found = timing.trials(lambda: task.run(subject, inputs), job, keep)
+        outputs, found = timing.trials(lambda: task.run(watched, inputs), job, keep, watch)
     record.note_trials(found, task.work(job.model))
     record.note_memory(peak)
-    with record.timed("judgement"), torch.inference_mode():
-        record.verdict = task.judge(subject, inputs, outputs)
-        _demand_equal(first, list(_tensors(outputs)))
+    new = task.generated(outputs)
+    record.note(threads=torch.get_num_threads(), tokens=None if new is None else new.numel())
+    _demand_equal(first, list(_tensors(outputs)))
     return outputs
 
 
@@ -53,8 +95,9 @@ def compare(
 ) -> None:
     """Hold the network against the reference; ``outputs`` are those of its own run, if any.
 
-    A network that is the reference itself has nothing to be held against. Raises WrongOutput where
-    they differ by more than the tolerance.
+    ``inputs`` may be the reference's as a batch of the record's size. A network that is the
+    reference itself has nothing to be held against but its own rows in a batch. Raises WrongOutput
+    where they differ by more than the tolerance.
     """
     import torch
 
@@ -63,7 +106,8 @@ def compare(
         record.measurement.dtype or "float32", job.device, reference.noise_floor
     )
     record.stage = "judgement"
-    if reference.is_own:
+    size = record.measurement.batch_size
+    if reference.is_own and size == 1:
         record.parity = parity.of_reference(allowed, reference.noise_floor)
         return
     with torch.inference_mode():
@@ -71,17 +115,30 @@ def compare(
         if reference.tokens is None:
             found = task.compared(task.run(subject, inputs) if outputs is None else outputs)
         else:
-            found = task.forced(subject, inputs, reference.tokens)
+            tokens = reference.tokens.repeat_interleave(size, 0)
+            found = task.forced(subject, inputs, tokens)
             if outputs is not None:
-                equal = float((task.generated(outputs) == reference.tokens).double().mean())
+                equal = float((task.generated(outputs) == tokens).double().mean())
         record.parity = parity.compare(
             {name: tensor.detach().float().cpu() for name, tensor in found.items()},
-            reference.outputs,
+            {
+                name: _repeated(tensor, size, found.get(name))
+                for name, tensor in reference.outputs.items()
+            },
             allowed,
             reference.noise_floor,
             equal,
         )
     parity.demand(record.parity)
+
+
+def _repeated(wanted: Any, size: int, found: Any) -> Any:
+    """The rows of one output of the reference as often as a batch has them.
+
+    Not every output has: the texts that a batch of images is held against are there once.
+    """
+    has_them = found is not None and found.shape[0] == size * wanted.shape[0]
+    return wanted.repeat_interleave(size, 0) if has_them else wanted
 
 
 def on_device(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, memory, tasks
+from hf_tests.probe import checkpoints, classes, memory, page_cache, tasks
 from hf_tests.probe.record import Record
 
 
@@ -22,8 +22,15 @@ def processor(job: Job, folder: str) -> Any:
     return classes.transformers_class(name).from_pretrained(folder)
 
 
+def begin(job: Job, record: Record, folder: str) -> memory.PeakMemory:
+    """Keep what is true just before the network is loaded; returns the watch on its memory."""
+    record.note(page_cache_share=page_cache.share(folder))
+    return memory.PeakMemory(job.device)
+
+
 def note_network(record: Record, network: Any) -> None:
-    """Keep the parameters, size and dtype of a torch network."""
+    """Keep the parameters, size and dtype of a torch network that has just been loaded."""
+    record.note(memory_after_load_mb=memory.resident_mb())
     count, size = memory.model_size(network)
     dtype = str(network.dtype).removeprefix("torch.")
     record.note(num_parameters=count, model_size_mb=size, dtype=dtype)

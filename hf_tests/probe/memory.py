@@ -12,11 +12,11 @@ CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """Peak resident memory since it was made, and how far that is above the level at that time.
+    """Peak resident memory since it was made, and how far that is above the level then.
 
-    On Linux it reads VmHWM, after asking the kernel to reset it (proc(5), clear_refs, value 5):
-    unlike ru_maxrss it does not inherit the parent's peak. Elsewhere psutil's peak of the whole
-    process is taken, where the system has one.
+    That level is ``before_mb``. On Linux it reads VmHWM, after asking the kernel to reset it
+    (proc(5), clear_refs, value 5): unlike ru_maxrss it does not inherit the parent's peak.
+    Elsewhere psutil's peak of the whole process is taken, where the system has one.
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -27,7 +27,7 @@ class PeakMemory:
             import torch
 
             torch.cuda.reset_peak_memory_stats(torch.device(self._cuda))
-        self._before = resident_mb()
+        self.before_mb = resident_mb()
 
     def peak_mb(self) -> float | None:
         """Peak resident set; None where the system keeps no peak."""
@@ -44,9 +44,9 @@ class PeakMemory:
     def growth_mb(self) -> float | None:
         """The peak above the level at the start."""
         peak = self.peak_mb()
-        if peak is None or self._before is None:
+        if peak is None or self.before_mb is None:
             return None
-        return max(0.0, peak - self._before)
+        return max(0.0, peak - self.before_mb)
 
     def device_peak_mb(self) -> float | None:
         """Peak that torch allocated on the CUDA device; None for another device."""
@@ -55,6 +55,14 @@ class PeakMemory:
         import torch
 
         return float(torch.cuda.max_memory_allocated(torch.device(self._cuda))) / MIB
+
+    def device_reserved_mb(self) -> float | None:
+        """Peak that torch's allocator held of the CUDA device; None for another device."""
+        if self._cuda is None:
+            return None
+        import torch
+
+        return float(torch.cuda.max_memory_reserved(torch.device(self._cuda))) / MIB
 
 
 def resident_mb() -> float | None:

@@ -40,7 +40,7 @@ def check(job: Job, record: Record) -> None:
     if expected is None:
         with record.timed("model"):
             reference.audit(folder, job.model.class_name)
-    peak = memory.PeakMemory(job.device)
+    peak = loading.begin(job, record, folder)
     cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
     needed: dict[str, Any] = {}
     for item in job.model.export:
@@ -61,6 +61,7 @@ def check(job: Job, record: Record) -> None:
     parts = (record.measurement.tokenizer_load_time, record.measurement.model_load_time)
     record.note(
         load_time=sum(part or 0.0 for part in parts),
+        memory_after_load_mb=memory.resident_mb(),
         model_size_mb=constants_mb(network),
         dtype=job.dtype or "float32",
     )
@@ -71,6 +72,7 @@ def check(job: Job, record: Record) -> None:
     expected = expected or reference.make(job, record, folder, processor, inputs)
     record.note(num_parameters=expected.num_parameters)
     inference.compare(job, record, subject, inputs, expected, outputs)
+    inference.batches(job, record, subject, inputs, expected)
 
 
 def _config(job: Job) -> dict[str, str]:

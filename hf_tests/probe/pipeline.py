@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import (
@@ -14,7 +17,11 @@ from hf_tests.probe import (
     tasks,
     timing,
 )
+from hf_tests.probe.judge import require
 from hf_tests.probe.record import Record, Skip
+
+INPUTS = {"images", "text"}
+"""Inputs of pipelines that are given by name; all else that is named is an option."""
 
 
 def check(job: Job, record: Record) -> None:
@@ -38,7 +45,7 @@ def check(job: Job, record: Record) -> None:
         processor = loading.processor(job, folder)
         plain = task.inputs(tasks.Subject(job.model, None, processor))
     expected = reference.of(job, record, folder, processor, plain)
-    peak = memory.PeakMemory(job.device)
+    peak = loading.begin(job, record, folder)
     with record.timed("model", "load_time"):
         pipe = pipeline(
             name,
@@ -49,12 +56,61 @@ def check(job: Job, record: Record) -> None:
     integrity.check_class(pipe.model, job.model.class_name)
     integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)
     loading.note_network(record, pipe.model)
-    with record.timed("inference"):
-        answer, found = timing.trials(lambda: task.call(job.model, pipe), job)
-    record.note_trials(found, task.work(job.model))
-    record.note_memory(peak)
-    record.stage = "judgement"
+    answer = _run(job, record, pipe, peak)
     record.verdict = task.judge_answer(job.model, pipe, answer)
     subject = tasks.Subject(job.model, pipe.model, processor)
     inputs = inference.on_device(pipe.model, plain)
     inference.compare(job, record, subject, inputs, expected)
+    for number in job.batch_sizes:
+        part = record.begin_batch(number)
+        part.reason = _cannot_batch(task, pipe)
+        if part.reason is not None:
+            continue
+        answers = _run(job, part, _Batched(pipe, number), memory.PeakMemory(job.device))
+        require(len(answers) == number, f"{len(answers)} answers to a batch of {number}")
+        for answer in answers:
+            task.judge_answer(job.model, pipe, answer)
+        inference.compare(job, part, subject, task.batch(inputs, number), expected)
+
+
+def _run(job: Job, record: Record, pipe: Any, peak: memory.PeakMemory) -> Any:
+    """The pipeline's answer, after timed trials; the stage is then that of judging it."""
+    import torch
+
+    task = tasks.get(job.model.task)
+    with record.timed("inference"):
+        answer, found = timing.trials(lambda: task.call(job.model, pipe), job)
+    record.note_trials(found, task.work(job.model))
+    record.note_memory(peak)
+    record.note(threads=torch.get_num_threads())
+    record.stage = "judgement"
+    return answer
+
+
+def _cannot_batch(task: tasks.Task, pipe: Any) -> str | None:
+    """Why a pipeline takes one input at a time only; None where it takes several."""
+    if not task.pipeline_batches:
+        return f"the {task.name} pipeline takes one input at a time"
+    if pipe.tokenizer is not None and pipe.tokenizer.pad_token_id is None:
+        return "a pipeline makes no batches with a tokenizer that has no padding token"
+    return None
+
+
+class _Batched:
+    """A pipeline that is asked the same several times at once, wherever it is asked once."""
+
+    def __init__(self, pipe: Any, size: int) -> None:
+        self._pipe = pipe
+        self._size = size
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        for name in INPUTS & options.keys():
+            options[name] = self._many(options[name])
+        return self._pipe(*map(self._many, inputs), batch_size=self._size, **options)
+
+    def _many(self, value: Any) -> list[Any]:
+        # A pipeline may take parts out of a dictionary that it is given.
+        return [copy.copy(value) for _ in range(self._size)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)

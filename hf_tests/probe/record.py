@@ -36,10 +36,31 @@ class Record:
         self.verdict: Verdict | None = None
         self.parity: Parity | None = None
         self.measurement = Measurement()
+        self.batches: list[Record] = []
+        self.reason: str | None = None
+        """Why this batch cannot be run, where it is one."""
 
     def note(self, **figures: Any) -> None:
         """Set figures of the measurement."""
         self.measurement = dataclasses.replace(self.measurement, **figures)
+
+    def begin_batch(self, size: int) -> Record:
+        """A record of its own for the same loaded network on ``size`` inputs at a time.
+
+        Whatever ends the check from now on has happened to the last one that was begun.
+        """
+        batch = Record()
+        batch.checkpoint = self.checkpoint
+        known = self.measurement
+        batch.note(
+            batch_size=size,
+            dtype=known.dtype,
+            threads=known.threads,
+            model_size_mb=known.model_size_mb,
+            num_parameters=known.num_parameters,
+        )
+        self.batches.append(batch)
+        return batch
 
     @contextlib.contextmanager
     def timed(self, stage: str, figure: str | None = None) -> Iterator[None]:
@@ -51,19 +72,24 @@ class Record:
             self.note(**{figure: time.perf_counter() - start})
 
     def note_trials(self, found: Trials, work: Work) -> None:
-        """Keep the times of trials, and what each of them did."""
+        """Keep the times of trials, and what each of them did for each input of its batch."""
         self.note(
             first_inference_time=found.first_s,
             trial_times=found.times,
+            event_times=found.event_times,
+            first_token_times=found.first_token_times,
             busy_cores=found.busy_cores,
-            work=work.amount,
+            slowdown=found.slowdown,
+            work=work.amount * self.measurement.batch_size,
             work_unit=work.unit,
         )
 
     def note_memory(self, peak: PeakMemory) -> None:
-        """Keep the peaks since ``peak`` was made."""
+        """Keep the level before ``peak`` was made, and the peaks since."""
         self.note(
+            memory_before_mb=peak.before_mb,
             peak_memory_mb=peak.peak_mb(),
             memory_growth_mb=peak.growth_mb(),
             device_peak_memory_mb=peak.device_peak_mb(),
+            device_reserved_mb=peak.device_reserved_mb(),
         )

@@ -37,8 +37,7 @@ class AutomaticSpeechRecognition(base.Task):
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         if subject.network.can_generate():
             # The tokens alone: not every speech model can return the logits of its steps.
-            settings = generation.greedy(base.tokenizer_of(subject.processor))
-            return subject.network.generate(**inputs, **settings)
+            return generation.generate(subject, inputs)
         return subject.network(**inputs)
 
     def generated(self, outputs: Any) -> Any:

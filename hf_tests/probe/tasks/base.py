@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_tests.outcome import Example
+from hf_tests.probe.timing import Watch
 from hf_tests.registry import Model
 
 TOP_K = 5
@@ -16,11 +17,15 @@ TEXT_LIMIT = 400  # characters of a text kept in a result
 
 @dataclass(frozen=True)
 class Subject:
-    """A loaded model: its registry entry, the network (torch or OpenVINO) and its processor."""
+    """A loaded model: its registry entry, the network (torch or OpenVINO) and its processor.
+
+    A generating task marks the ``watch``, where there is one, whenever it has chosen a token.
+    """
 
     model: Model
     network: Any
     processor: Any
+    watch: Watch | None = None
 
     @property
     def config(self) -> Any:
@@ -60,6 +65,9 @@ class Task(abc.ABC):
     pipeline_dependencies: tuple[str, ...] = ()
     """Distributions that the pipeline needs and the model itself does not."""
 
+    pipeline_batches: bool = True
+    """Whether the pipeline takes several inputs at once."""
+
     def openvino_class_for(self, class_name: str) -> str:
         """The class of optimum-intel for a transformers class of this task."""
         del class_name
@@ -77,8 +85,15 @@ class Task(abc.ABC):
         """One inference: what is timed."""
         return subject.network(**inputs)
 
+    def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
+        """The sample input ``size`` times, so that outputs have as many times the rows.
+
+        By default every tensor is repeated along its first dimension.
+        """
+        return {name: value.repeat_interleave(size, 0) for name, value in inputs.items()}
+
     def generated(self, outputs: Any) -> Any:
-        """The ids that `run` has generated, shape (1, NEW_TOKENS); None where it generates none."""
+        """The ids that `run` has generated, shape (batch, NEW_TOKENS); None where it has none."""
         del outputs
         return None
 
@@ -89,8 +104,8 @@ class Task(abc.ABC):
     def forced(self, subject: Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         """The same of a model that generates, from one pass over the reference's own ``tokens``.
 
-        ``tokens`` are as `generated` gives them. After one other choice, two models that are both
-        right would go on with different texts.
+        ``tokens`` are as `generated` gives them, one row for each of the inputs. After one other
+        choice, two models that are both right would go on with different texts.
         """
         raise NotImplementedError(f"{self.name} generates no tokens")
 

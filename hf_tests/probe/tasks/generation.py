@@ -6,6 +6,7 @@ from typing import Any
 
 from hf_tests.probe import judge
 from hf_tests.probe.tasks import base
+from hf_tests.probe.timing import Watch
 
 
 def greedy(tokenizer: Any) -> dict[str, Any]:
@@ -26,16 +27,34 @@ def greedy(tokenizer: Any) -> dict[str, Any]:
     return settings
 
 
-def generate(subject: base.Subject, inputs: dict[str, Any]) -> Any:
-    """Greedy generation; returns a ModelOutput with ``sequences`` and ``logits`` a step."""
+def generate(subject: base.Subject, inputs: dict[str, Any], **more: Any) -> Any:
+    """Greedy generation, as ``generate`` returns it; ``more`` are further arguments of it."""
     settings = greedy(base.tokenizer_of(subject.processor))
-    return subject.network.generate(
-        **inputs, **settings, return_dict_in_generate=True, output_logits=True
-    )
+    if subject.watch is not None:
+        settings["stopping_criteria"] = [_Marking(subject.watch)]
+    return subject.network.generate(**inputs, **settings, **more)
+
+
+def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
+    """Greedy generation; returns a ModelOutput with ``sequences`` and ``logits`` a step."""
+    return generate(subject, inputs, return_dict_in_generate=True, output_logits=True)
+
+
+class _Marking:
+    """A stopping criterion that never stops: ``generate`` asks it whenever it has a new token."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __call__(self, input_ids: Any, scores: Any, **more: Any) -> Any:
+        import torch
+
+        self._watch.mark()
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 def last_tokens(sequences: Any) -> Any:
-    """The ids that were generated, shape (1, NEW_TOKENS), whatever stands before them."""
+    """The ids that were generated, shape (batch, NEW_TOKENS), whatever stands before them."""
     return sequences[:, -base.NEW_TOKENS :].cpu()
 
 
@@ -57,13 +76,13 @@ def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[
     """An encoder-decoder's inputs with the decoder at its start and all tokens but the last."""
     import torch
 
-    start = torch.full((1, 1), subject.config.decoder_start_token_id, dtype=tokens.dtype)
+    start = torch.full_like(tokens[:, :1], subject.config.decoder_start_token_id)
     ids = torch.cat([start, tokens[:, :-1]], 1).to(subject.network.device)
     return {**inputs, "decoder_input_ids": ids}
 
 
 def logits_of_new(outputs: Any) -> dict[str, Any]:
-    """The logits from which each new token was chosen, shape (1, NEW_TOKENS, vocabulary)."""
+    """The logits from which each new token was chosen, shape (batch, NEW_TOKENS, vocabulary)."""
     return {"logits": outputs.logits[:, -base.NEW_TOKENS - 1 : -1]}
 
 

@@ -32,7 +32,7 @@ class ImageTextToText(base.Task):
         return dict(subject.processor(images=samples.image(), text=prompt, return_tensors="pt"))
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return generation.generate(subject, inputs)
+        return generation.generate_with_logits(subject, inputs)
 
     def generated(self, outputs: Any) -> Any:
         return generation.last_tokens(outputs.sequences)
@@ -59,6 +59,8 @@ class ImageTextToText(base.Task):
         )
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
+        if isinstance(answer, dict):  # one of a batch's answers
+            answer = [answer]
         judge.require(isinstance(answer, list) and len(answer) == 1, f"answer {answer!r}")
         judge.keys(answer[0], ("input_text", "generated_text"), "answer")
         prompt = self.prompt(model, pipe.processor)

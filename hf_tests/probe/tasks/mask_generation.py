@@ -21,6 +21,7 @@ class MaskGeneration(base.Task):
     processor_class = "AutoProcessor"
     openvino_class = "OVSamModel"
     compared_outputs = ("pred_masks", "iou_scores")
+    pipeline_batches = False  # it makes batches of an image's points instead
     pipeline_dependencies = ("torchvision",)  # it drops overlapping masks by torchvision's NMS
 
     def work(self, model: Model) -> base.Work:

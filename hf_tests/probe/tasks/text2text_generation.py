@@ -30,7 +30,7 @@ class Text2TextGeneration(base.Task):
         return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return generation.generate(subject, inputs)
+        return generation.generate_with_logits(subject, inputs)
 
     def generated(self, outputs: Any) -> Any:
         return generation.last_tokens(outputs.sequences)

@@ -42,6 +42,10 @@ class ZeroShotImageClassification(base.Task):
             )
         )
 
+    def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
+        """As many images, each against the same labels."""
+        return {**inputs, "pixel_values": inputs["pixel_values"].repeat_interleave(size, 0)}
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         labels = self.labels(subject.model)
         logits = outputs.logits_per_image.float().cpu()
