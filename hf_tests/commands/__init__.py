@@ -11,5 +11,6 @@ RUN = "run"
 
 COMMANDS: dict[str, str] = {
     "history": "Show what the history has: its runs, or one model's figures over the nights.",
+    "report": "Write a run's report anew: one HTML file that opens without a server.",
 }
 """Name of each command and the line that says what it does; its module has the same name."""

@@ -154,6 +154,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
     )
+    how.add_argument("--no-report", action="store_true", help="write no report.html at the end")
     look = parser.add_argument_group("look without testing")
     look.add_argument("--list-families", action="store_true", help="the registry's families")
     look.add_argument("--list-models", action="store_true", help="the registry's models")
@@ -323,4 +324,24 @@ def _execute(
         launcher.close()
         watcher.close()
     print(f"\n{summary.text(finished)}")
+    _report(folder, options)
     return finished.exit_status
+
+
+def _report(folder: RunFolder, options: argparse.Namespace) -> None:
+    """Write the run's report. The run has its result; a report that cannot be written changes none.
+
+    ``runner.py report`` writes it at any later time.
+    """
+    if options.no_report:
+        return
+    try:
+        from hf_tests.report import page, reading
+
+        print(page.write(reading.read(folder)))
+    except Exception as error:  # noqa: BLE001 - see above
+        print(
+            f"runner.py: the report could not be written ({type(error).__name__}: {error}); "
+            f"python runner.py report {folder.run_id} tries again.",
+            file=sys.stderr,
+        )
