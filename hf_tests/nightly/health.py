@@ -214,7 +214,7 @@ def _notes(devices: Sequence[Device]) -> tuple[str, ...]:
     """What is odd about devices and the libraries that are to use them."""
     notes = []
     cuda = [device for device in devices if device.kind == "cuda"]
-    if cuda and dependencies.version("torch") and dependencies.torch_cuda_build() is None:
+    if cuda and dependencies.version("torch") and "cuda" not in dependencies.torch_build():
         notes.append("there is a GPU, and the installed torch is built without CUDA")
     if not cuda:
         notes.append("no NVIDIA GPU: nvidia-smi is not there or finds none")
