@@ -187,13 +187,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Rerun:
-    """How a check ended that was run once more, in a fresh process, because it had failed."""
+    """How a check ended that was run once more, in a fresh process, and what it measured then.
+
+    It had failed, or its figures were beyond their history.
+    """
 
     status: str
     error_type: str = "none"
     error: str | None = None
     traceback: str | None = None
     duration: float = 0.0
+    measurement: Measurement = dataclasses.field(default_factory=Measurement)
 
 
 @dataclass(frozen=True)
@@ -275,7 +279,9 @@ class CheckResult:
                 }
                 for row in self.rows
             ],
-            "rerun": None if self.rerun is None else vars(self.rerun),
+            "rerun": None
+            if self.rerun is None
+            else {**vars(self.rerun), "measurement": vars(self.rerun.measurement)},
         }
 
     @classmethod
@@ -303,7 +309,7 @@ class CheckResult:
         return cls(
             parity=parity,
             rows=rows,
-            rerun=None if rerun is None else Rerun(**rerun),
+            rerun=None if rerun is None else _rerun(rerun),
             measurement=measurement,
             predictions=predictions,
             examples=examples,
@@ -314,6 +320,11 @@ class CheckResult:
 def _measurement(data: dict[str, Any]) -> Measurement:
     lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
     return Measurement(**{**data, **lists})
+
+
+def _rerun(data: dict[str, Any]) -> Rerun:
+    figures = data.get("measurement")
+    return Rerun(**{**data, "measurement": _measurement(figures) if figures else Measurement()})
 
 
 def _parity(data: dict[str, Any] | None) -> Parity | None:

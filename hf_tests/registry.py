@@ -77,6 +77,7 @@ class Model:
     revision: str | None = None
     gated: bool = False
     timeout_s: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     listed: bool = True
     scores: str = "exclusive"
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -291,6 +292,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             revision=entry.get("revision"),
             gated=entry.get("gated", False),
             timeout_s=entry.get("timeout"),
+            thresholds=entry.get("thresholds", {}),
             config=entry.get("config", {}),
             expected=tuple(
                 _expectation(item, f"{path}: /families/{name}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 RUN = "run"
 
 COMMANDS: dict[str, str] = {
+    "compare": "Compare two runs: what broke, got slower, or is different.",
     "doctor": "Say whether the main job could run here, on what, and what to mend.",
     "history": "Show what the history has: its runs, or one model's figures over the nights.",
     "report": "Write a run's report anew: one HTML file that opens without a server.",

@@ -69,6 +69,7 @@ def _digits(value: float) -> str:
     """Three significant digits, without an exponent where that can be read."""
     if value == 0:
         return "0"
+    value = float(f"{value:.3g}")
     if not 1e-3 <= abs(value) < 1e6:
         return f"{value:.2g}"
     return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

@@ -214,7 +214,7 @@ def _result(result: CheckResult) -> dict[str, Any]:
             for row in result.rows
         ],
         "flaky": result.is_flaky,
-        "rerun": vars(result.rerun) if result.rerun else None,
+        "rerun": _rerun(result),
         "stage": result.stage,
         "log_tail": result.log_tail,
         "duration": result.duration,
@@ -227,6 +227,16 @@ def _result(result: CheckResult) -> dict[str, Any]:
     if result.measurement.conversion_time is not None:
         entry["conversion_time"] = result.measurement.conversion_time
     return entry | {f"{result.method}_{name}": value for name, value in prefixed.items()}
+
+
+def _rerun(result: CheckResult) -> dict[str, Any] | None:
+    """The second attempt, with its figures as under ``performance``."""
+    if result.rerun is None:
+        return None
+    entry = dict(vars(result.rerun))
+    measurement = entry.pop("measurement")
+    figures = _performance(measurement, None, 0) if measurement.trial_times else None
+    return {**entry, "performance": figures}
 
 
 def _average(result: CheckResult) -> float | None:

@@ -202,7 +202,14 @@ def _again(item: JobOutcome) -> Job | None:
 
 
 def _rerun(result: CheckResult) -> Rerun:
-    return Rerun(result.status, result.error_type, result.error, result.traceback, result.duration)
+    return Rerun(
+        result.status,
+        result.error_type,
+        result.error,
+        result.traceback,
+        result.duration,
+        result.measurement,
+    )
 
 
 def write_model(

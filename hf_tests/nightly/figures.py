@@ -1,0 +1,229 @@
+"""The figures of a run held against their history: only like with like, and with reasons."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hf_tests import latency, outcome
+from hf_tests.history import noise, query
+from hf_tests.history.metrics import JUDGED, SPEED, Metric
+from hf_tests.history.noise import Limit, Verdict
+from hf_tests.history.query import Change, Point, Trend
+from hf_tests.history.record import Check, Condition, Record
+
+NOT_BEFORE = "not measured before"
+BUSY = "measured while other processes were busy"
+WORDS = {
+    "weights": "other weights",
+    "revision": "another revision of the weights",
+    "dtype": "another dtype",
+    "batch_size": "another batch size",
+    "isolation": "started in another way",
+    "jobs_beside": "other jobs beside it",
+    "jobs_at_once": "another number of jobs at once",
+    "machine": "another machine",
+}
+"""What to call two conditions that differ in a field, the first field named counting."""
+
+Thresholds = Mapping[str, Mapping[str, float]]
+"""Relative thresholds by model and metric; the model "" has those of the command line."""
+
+
+@dataclass(frozen=True)
+class FigureChange:
+    """A figure beyond its history, in seconds or MiB.
+
+    ``usual`` is the median of the ``nights`` it is held against, ``allowed`` the ratio up to which
+    it would have been within; ``again`` the second measurement; ``since`` the start of the run that
+    was the first such one, ``changes`` the versions that changed then.
+    """
+
+    model: str
+    device: str
+    key: str
+    variant: str
+    metric: str
+    value: float
+    usual: float
+    ratio: float
+    allowed: float
+    nights: int
+    drift: bool
+    again: float | None
+    since: str | None
+    changes: tuple[Change, ...] = ()
+
+
+class Figures:
+    """Every judged figure of the newer run against its history up to the base."""
+
+    def __init__(
+        self, base: Record, new: Record, trends: Sequence[Trend], limits: Thresholds
+    ) -> None:
+        self._base, self._new, self._limits = base.run, new.run, limits
+        self._trends = {(trend.model, trend.key, trend.variant): trend for trend in trends}
+        self._busy = {
+            *_busy_jobs((p.run_id, t.model, t.device, p.figures) for t in trends for p in t.points),
+            *_busy_jobs(
+                (record.run.id, check.model, check.device, check.figures)
+                for record in (base, new)
+                for check in record.checks
+            ),
+        }
+
+    def found(
+        self,
+        before: Mapping[tuple[str, str, str], Check],
+        after: Mapping[tuple[str, str, str], Check],
+    ) -> dict[str, Any]:
+        """The fields of a Comparison that are about figures."""
+        lists: dict[str, list[FigureChange]] = defaultdict(list)
+        reasons: Counter[str] = Counter()
+        compared = 0
+        for name, check in after.items():
+            if check.status not in (outcome.PASSED, outcome.EXPECTED_FAILURE):
+                continue
+            points, reason = self._past(check, before.get(name))
+            for metric in JUDGED:
+                value = check.figures.get(metric.key)
+                if value is None or math.isinf(metric.threshold):
+                    continue
+                busy = metric.group == SPEED and self._is_busy(self._new.id, check)
+                past = [] if busy else self._values(points, metric, check)
+                if busy or not past:
+                    reasons[BUSY if busy else reason or NOT_BEFORE] += 1
+                    continue
+                compared += 1
+                change = self._change(check, metric, past)
+                if change is not None:
+                    lists[change[0]].append(change[1])
+        kinds = ("worse", "better", "unsure", "still_worse")
+        return {
+            **{kind: tuple(lists[kind]) for kind in kinds},
+            "compared": compared,
+            "not_compared": dict(reasons.most_common()),
+        }
+
+    def _past(self, check: Check, old: Check | None) -> tuple[list[Point], str | None]:
+        """The points before the newer run that were measured as it was; why there are none."""
+        here = check.condition(self._new)
+        trend = self._trends.get(check.name)
+        earlier = [
+            point
+            for point in (trend.points if trend else ())
+            if (point.started, point.run_id) < (self._new.started, self._new.id)
+        ]
+        if old is not None and all(point.run_id != self._base.id for point in earlier):
+            condition = old.condition(self._base)
+            earlier.append(
+                Point(
+                    self._base.id,
+                    self._base.started,
+                    old.status,
+                    condition,
+                    old.figures,
+                    old.again,
+                    (),
+                )
+            )
+        alike = [point for point in earlier if point.condition == here]
+        if old is not None and old.condition(self._base) != here:
+            return [], _unlike(old.condition(self._base), here)
+        if earlier and not alike:
+            return [], _unlike(earlier[-1].condition, here)
+        return alike, None
+
+    def _values(
+        self, points: Sequence[Point], metric: Metric, check: Check
+    ) -> list[tuple[Point, float]]:
+        """A value a night, those left out on which other processes were busy."""
+        found = []
+        for point in points:
+            value = point.figures.get(metric.key)
+            if value is None or value <= 0:
+                continue
+            if metric.group == SPEED and (point.run_id, check.model, check.device) in self._busy:
+                continue
+            found.append((point, noise.night_value(value, point.again.get(metric.key))))
+        return found
+
+    def _change(
+        self, check: Check, metric: Metric, past: Sequence[tuple[Point, float]]
+    ) -> tuple[str, FigureChange] | None:
+        value, again = check.figures[metric.key], check.again.get(metric.key)
+        if metric.group == SPEED and (check.again.get("busy_cores") or 0.0) > latency.BUSY_CORES:
+            again = None
+        limit = self._limit(check.model, metric)
+        until = (self._base.started, self._base.id) if self._base.id else None
+        old = [
+            figure
+            for point, figure in past
+            if until is None or (point.started, point.run_id) <= until
+        ]
+        verdict = noise.judge(old, value, again, limit)
+        if verdict is None or verdict.seen_again is False:
+            return None
+        # Old news is what the base had already gone most of the way to.
+        is_old = bool(old) and not verdict.drift and until is not None
+        if is_old:
+            is_old = math.log(old[-1] / verdict.usual) / math.log(verdict.ratio) > 0.5
+        series = [*(figure for _, figure in past), noise.night_value(value, again)]
+        place = noise.first_night(series)
+        if not is_old and not verdict.drift:
+            place = max(place, len(old))
+        first = past[place][0] if place < len(past) else None
+        item = FigureChange(
+            model=check.model,
+            device=check.device,
+            key=check.key,
+            variant=check.variant,
+            metric=metric.name,
+            value=value,
+            usual=verdict.usual,
+            ratio=verdict.ratio,
+            allowed=verdict.allowed,
+            nights=verdict.nights,
+            drift=verdict.drift,
+            again=again,
+            since=first.started if first else self._new.started,
+            changes=first.changes if first else query.changes(self._base, self._new),
+        )
+        return _kind(verdict, metric, is_old), item
+
+    def _limit(self, model: str, metric: Metric) -> Limit:
+        for name in ("", model):
+            if metric.name in self._limits.get(name, {}):
+                return Limit(self._limits[name][metric.name], metric.step)
+        return Limit(metric.threshold, metric.step)
+
+    def _is_busy(self, run_id: str, check: Check) -> bool:
+        return (run_id, check.model, check.device) in self._busy
+
+
+def _kind(verdict: Verdict, metric: Metric, is_old: bool) -> str:
+    is_worse = verdict.is_more == metric.more_is_worse
+    if is_old:
+        return "still_worse" if is_worse else "still_better"
+    if verdict.seen_again is None:
+        return "unsure"
+    return "worse" if is_worse else "better"
+
+
+def _busy_jobs(
+    rows: Iterable[tuple[str, str, str, Mapping[str, float]]],
+) -> Iterable[tuple[str, str, str]]:
+    """The jobs beside which other processes were busy: short checks cannot tell that themselves."""
+    for run_id, model, device, figures in rows:
+        if (figures.get("busy_cores") or 0.0) > latency.BUSY_CORES:
+            yield run_id, model, device
+
+
+def _unlike(old: Condition, new: Condition) -> str:
+    for name, words in WORDS.items():
+        if getattr(old, name) != getattr(new, name):
+            return words
+    return NOT_BEFORE

@@ -1,0 +1,307 @@
+"""Comparing runs: statuses, figures against their history, only like with like, and its words."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import shutil
+import unittest
+from typing import Any
+
+from hf_tests.history import noise, query
+from hf_tests.history.noise import Limit
+from hf_tests.nightly import choice, compare, morning
+from hf_tests.nightly.compare import Comparison
+from hf_tests.nightly.usage import UsageError
+from hf_tests.outcome import CheckResult, Rerun
+from tests import nights, support
+
+LIMIT = Limit(0.10)
+
+
+class Nights(unittest.TestCase):
+    """Ten quiet nights of two models in a results folder."""
+
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+        chance = random.Random(0)
+        for day in range(1, 11):
+            factor = 1 + chance.uniform(-0.02, 0.02)
+            nights.write(
+                self.results, day, [nights.timed(0.01 * factor), nights.timed(0.5, "gpt2")]
+            )
+
+    def after(self, *checks: CheckResult, day: int = 11, **changes: Any) -> Comparison:
+        """The comparison of one more night with the newest one before it."""
+        nights.write(self.results, day, checks, **changes)
+        return self.compared()
+
+    def compared(
+        self, base: str | None = None, new: str | None = None, limits: Any = None
+    ) -> Comparison:
+        with query.opened(self.results) as history:
+            return compare.compare(
+                *choice.pair(history, base, new), history.trends(last=40), limits
+            )
+
+
+def again(check: CheckResult, median: float, **changes: Any) -> CheckResult:
+    """The check with a second measurement."""
+    second = nights.timed(median, check.model, **changes).measurement
+    return nights.changed(check, rerun=Rerun("passed", measurement=second))
+
+
+class TestStatuses(Nights):
+    def test_each_kind(self) -> None:
+        broken = support.result(
+            "error", model="gpt2", family="gpt", error_type="out_of_memory", error="no room"
+        )
+        found = self.after(nights.timed(0.01), broken)
+        self.assertTrue(found.is_regression)
+        (failure,) = found.new_failures
+        self.assertEqual(
+            (failure.model, failure.before, failure.after, failure.error_type),
+            ("gpt2", "passed", "error", "out_of_memory"),
+        )
+        found = self.after(support.result("skipped", reason="no"), broken, day=12)
+        self.assertFalse(found.is_regression)
+        self.assertEqual(found.new_failures, ())
+        self.assertEqual(found.still_failing[0].since, "2026-01-11T02:30:00Z")
+        self.assertEqual(len(found.newly_skipped), 1)
+        found = self.after(nights.timed(0.01), nights.timed(0.5, "gpt2"), day=13)
+        self.assertEqual([item.model for item in found.fixed], ["gpt2"])
+        found = self.after(nights.timed(0.01), nights.timed(0.01, "t5-small"), day=14)
+        self.assertEqual((found.models_new, found.models_gone), (("t5-small",), ("gpt2",)))
+
+    def test_a_check_that_is_gone_and_predictions(self) -> None:
+        one = nights.timed(0.01, predictions=({"token": "a", "score": 0.51234},))
+        both = nights.timed(0.02, method="from_pretrained")
+        self.after(one, both, day=11)
+        near = nights.timed(0.01, predictions=({"token": "a", "score": 0.51235},))
+        found = self.after(near, day=12)
+        self.assertEqual(found.checks_gone, ("bert-base-uncased from_pretrained_cpu",))
+        self.assertEqual(found.predictions, ())
+        other = nights.timed(0.01, predictions=({"token": "b", "score": 0.51234},))
+        (difference,) = self.after(other, both, day=13).predictions
+        self.assertIn('"token":"b"', difference.after)
+        elsewhere = nights.changed(one, checkpoint="/cache/another-2")
+        self.assertEqual(self.after(elsewhere, day=14).predictions, ())
+
+    def test_environments(self) -> None:
+        versions = {**nights.VERSIONS, "torch": "2.15.0"}
+        found = self.after(nights.timed(0.01), versions=versions, options={"all": True, "jobs": 2})
+        self.assertEqual([str(item) for item in found.versions], ["torch 2.14.1 -> 2.15.0"])
+        self.assertEqual([str(item) for item in found.options], ["jobs none -> 2"])
+
+
+class TestFigures(Nights):
+    def test_slower_only_when_seen_again(self) -> None:
+        slow = nights.timed(0.0125)
+        found = self.after(slow, day=11)
+        self.assertEqual((found.worse, len(found.unsure)), ((), 1))
+        self.assertFalse(found.is_regression)
+        found = self.after(again(slow, 0.0124), day=11)
+        self.assertEqual([item.metric for item in found.worse], ["latency"])
+        self.assertAlmostEqual(found.worse[0].ratio, 1.25, delta=0.03)
+        self.assertEqual(found.worse[0].since, "2026-01-11T02:30:00Z")
+        self.assertTrue(found.is_regression)
+        found = self.after(again(slow, 0.0101), day=11)
+        self.assertEqual((found.worse, found.unsure), ((), ()))
+
+    def test_old_news_is_no_regression(self) -> None:
+        slow = again(nights.timed(0.0125), 0.0125)
+        self.assertEqual(len(self.after(slow, day=11).worse), 1)
+        found = self.after(slow, day=12)
+        self.assertEqual((found.worse, len(found.still_worse)), ((), 1))
+        self.assertEqual(found.still_worse[0].since, "2026-01-11T02:30:00Z")
+        with query.opened(self.results) as history:
+            older = history.runs()[5].id
+        self.assertEqual(len(self.compared(older).worse), 1, "against last week it is one")
+
+    def test_faster_and_memory(self) -> None:
+        found = self.after(again(nights.timed(0.005), 0.005), day=11)
+        self.assertEqual((found.worse, [item.metric for item in found.better]), ((), ["latency"]))
+        large = nights.timed(0.01, memory_mb=200.0)
+        found = self.after(again(large, 0.01, memory_mb=200.0), day=11)
+        self.assertEqual([item.metric for item in found.worse], ["memory"])
+
+    def test_thresholds(self) -> None:
+        slow = again(nights.timed(0.0125), 0.0125)
+        self.after(slow, day=11)
+        for name in ("", "bert-base-uncased"):
+            self.assertEqual(self.compared(limits={name: {"latency": 0.5}}).worse, ())
+        self.assertEqual(len(self.compared(limits={"gpt2": {"latency": 0.5}}).worse), 1)
+
+    def test_only_like_with_like(self) -> None:
+        slow = again(nights.timed(0.05), 0.05)
+        for field, value, reason in (
+            ("weights", "hub", "other weights"),
+            ("isolation", "spawn", "started in another way"),
+            ("jobs_beside", 1, "other jobs beside it"),
+        ):
+            nights.write(self.results, 11, [nights.changed(slow, **{field: value})])
+            with query.opened(self.results) as history:
+                base = history.runs()[-2].id
+            found = self.compared(base)
+            self.assertEqual((found.worse, found.compared), ((), 0), field)
+            self.assertEqual(found.not_compared, {reason: 3})
+        other = {**nights.HARDWARE, "cores": 64}
+        nights.write(self.results, 11, [slow], hardware=other)
+        found = self.compared(base)
+        self.assertEqual(found.not_compared, {"another machine": 3})
+        self.assertEqual([str(item) for item in found.machine], ["cores 2 -> 64"])
+        with self.assertRaisesRegex(UsageError, "no run before"):
+            self.compared()
+
+    def test_a_busy_machine_judges_nothing(self) -> None:
+        busy = nights.timed(0.05, busy_cores=1.0)
+        found = self.after(again(busy, 0.05), day=11)
+        self.assertEqual((found.worse, found.unsure), ((), ()))
+        self.assertEqual(sum(found.not_compared.values()), 2)
+        quiet = again(nights.timed(0.05), 0.05, busy_cores=1.0)
+        found = self.after(quiet, day=11)
+        self.assertEqual((found.worse, len(found.unsure)), ((), 1))
+
+    def test_suspects(self) -> None:
+        nights.write(self.results, 11, [nights.timed(0.0125), nights.timed(0.5, "gpt2")])
+        with query.opened(self.results) as history:
+            new = choice.named(history, "latest")
+            self.assertEqual(
+                compare.suspects(new, history.trends()),
+                (("bert-base-uncased", "cpu", "pipeline"),),
+            )
+
+
+class TestNoise(unittest.TestCase):
+    def test_beyond_history_and_threshold(self) -> None:
+        quiet = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.0]
+        self.assertIsNone(noise.judge(quiet, 1.05, None, LIMIT))
+        self.assertIsNotNone(noise.judge(quiet, 1.2, None, LIMIT))
+        wild = [1.0, 1.3, 0.8, 1.2, 0.7, 1.0, 1.4, 0.9]
+        self.assertIsNone(noise.judge(wild, 1.2, None, LIMIT))
+        self.assertIsNone(noise.judge([], 1.2, None, LIMIT))
+        self.assertIsNone(noise.judge(quiet, 1.2, None, Limit(0.1, step=0.5)))
+        (less,) = [noise.judge(quiet, 0.5, None, LIMIT)]
+        assert less is not None
+        self.assertFalse(less.is_more)
+
+    def test_one_wild_night_moves_nothing(self) -> None:
+        self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, 1.2, LIMIT))
+
+    def test_drift_is_found_and_a_step_is_none(self) -> None:
+        chance = random.Random(2)
+        for spread in (0.0, 0.03):
+            series = [math.exp(chance.gauss(0, spread)) for _ in range(25)]
+            series += [1.01**night * math.exp(chance.gauss(0, spread)) for night in range(1, 21)]
+            found = [
+                night - 24
+                for night in range(25, 45)
+                if noise.judge(series[:night], series[night], series[night], LIMIT)
+            ]
+            self.assertTrue(found and 5 < found[0] <= 20, found)
+        step = [1.0] * 30 + [1.3] * 15
+        drifts = [
+            night
+            for night in range(31, 45)
+            if (verdict := noise.judge(step[:night], step[night], 1.3, LIMIT)) and verdict.drift
+        ]
+        self.assertEqual(drifts, [])
+
+    def test_first_night_of_a_step(self) -> None:
+        chance = random.Random(1)
+        for place in (1, 5, 19, 29):
+            series = [
+                (1.0 if night < place else 1.2) * math.exp(chance.gauss(0, 0.02))
+                for night in range(30)
+            ]
+            self.assertLessEqual(abs(noise.first_night(series) - place), 1)
+
+
+class TestChoice(Nights):
+    def names(self, *names: str | None) -> list[str]:
+        with query.opened(self.results) as history:
+            return [record.run.id[:8] for record in choice.pair(history, *names)]
+
+    def test_each_way_to_name_a_run(self) -> None:
+        self.assertEqual(self.names(None, None), ["20260109", "20260110"])
+        self.assertEqual(self.names("2026-01-03", None), ["20260103", "20260110"])
+        self.assertEqual(self.names("previous", "latest"), ["20260109", "20260110"])
+        self.assertEqual(self.names("2026-01-03", "previous"), ["20260103", "20260109"])
+        folder = next(self.results.glob("20260102*"))
+        elsewhere = support.temporary_folder(self) / "other"
+        shutil.copytree(folder, elsewhere)
+        self.assertEqual(self.names(str(elsewhere / "run.json"), None), ["20260102", "20260110"])
+        self.assertEqual(self.names(folder.name, None), ["20260102", "20260110"])
+        for wrong in ("2025-01-01", "20260102T", "latest"):
+            with self.assertRaises(UsageError):
+                self.names(wrong, "latest")
+
+    def test_a_small_run_in_between_is_passed_over(self) -> None:
+        nights.write(self.results, 11, [nights.timed(0.01, "t5-small")])
+        both = [nights.timed(0.01), nights.timed(0.5, "gpt2")]
+        nights.write(self.results, 12, both)
+        self.assertEqual(self.names(None, None), ["20260110", "20260112"])
+
+
+class TestCommand(Nights):
+    def test_formats_and_exit_status(self) -> None:
+        hostile = "a `code` <script>\x1b[31m" + "long " * 80
+        broken = support.result("error", model="gpt2", family="gpt", error=hostile)
+        nights.write(self.results, 11, [again(nights.timed(0.013), 0.013), broken])
+        texts = {}
+        for form in ("table", "markdown", "json"):
+            done = support.runner("compare", "--format", form, "--results-dir", str(self.results))
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(done.stderr, "")
+            self.assertNotIn("\x1b", done.stdout)
+            texts[form] = done.stdout
+        self.assertEqual([line for line in texts["table"].splitlines() if len(line) > 80], [])
+        self.assertIn("New failures (1):\n  gpt2 pipeline_cpu: passed -> error", texts["table"])
+        self.assertIn("latency 10.0 ms -> 13.0 ms (1.3", texts["table"])
+        self.assertIn("### Slower (1)", texts["markdown"])
+        self.assertIn("`a 'code' <script>", texts["markdown"])
+        document = json.loads(texts["json"])
+        self.assertIs(document["regression"], True)
+        self.assertEqual(document["new_failures"][0]["model"], "gpt2")
+        self.assertEqual(document["worse"][0]["metric"], "latency")
+        done = support.runner(
+            *("compare", "2026-01-08", "2026-01-09", "--threshold", "latency=30%"),
+            *("--results-dir", str(self.results)),
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("nothing has changed", done.stdout)
+
+    def test_bad_input(self) -> None:
+        for arguments, says in (
+            (("--threshold", "latncy=1"), "unknown metric 'latncy'; did you mean latency"),
+            (("--threshold", "latency=x"), "a threshold is a share"),
+            (("nosuchrun",), "unknown run 'nosuchrun'"),
+            (("--results-dir", "/no/such"), "there is no folder"),
+        ):
+            where = ("--results-dir", str(self.results))
+            done = support.runner("compare", *where, *arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(says, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+
+class TestWords(Nights):
+    def test_eighty_columns_whatever_happened(self) -> None:
+        long = nights.timed(0.01, predictions=({"token": "a" * 300},))
+        self.after(long)
+        found = self.after(
+            nights.timed(0.01, predictions=({"token": "b" * 300},)),
+            nights.timed(0.01, "google/vit-base-patch16-224"),
+            day=12,
+            versions=dict.fromkeys(("torch", "transformers", "openvino", "numpy"), "2.0"),
+        )
+        text = morning.text(found)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
+        for title in ("Changed predictions", "Other versions", "Models that are new"):
+            self.assertIn(title, text)
+            self.assertIn(title, morning.markdown(found))
+
+
+if __name__ == "__main__":
+    unittest.main()
