@@ -22,11 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hf_tests import dependencies, hardware, registry
+from hf_tests import cache, dependencies, hardware, registry
 from hf_tests.isolation import environment, launcher_of
 from hf_tests.isolation.base import Launcher
 from hf_tests.job import Job
-from hf_tests.nightly import plan, schedule
+from hf_tests.nightly import schedule
 from hf_tests.probe import reference, worker
 
 METHODS = ("none", "cold", "fork", "spawn")
@@ -40,7 +40,7 @@ def jobs(model: registry.Model) -> dict[str, Job]:
         methods=(),
         weights="tiny",
         checkpoint=None,
-        cache_dir=plan.default_cache_dir(),
+        cache_dir=cache.default_folder(),
         timeout_s=600.0,
     )
     found = {

@@ -21,10 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hf_tests import dependencies, hardware, registry
+from hf_tests import cache, dependencies, hardware, registry
 from hf_tests.isolation import environment, launcher_of
 from hf_tests.job import Job
-from hf_tests.nightly import plan, schedule
+from hf_tests.nightly import schedule
 
 METHODS = ("fork", "spawn")
 TEXT = "The quick brown fox jumps over the lazy dog near the {mask} bank. " + "It was late. " * 24
@@ -92,7 +92,7 @@ def main() -> None:
         folder = Path(temporary)
         from hf_tests.probe import checkpoints
 
-        tiny = str(checkpoints.tiny_folder(model, Path(plan.default_cache_dir())))
+        tiny = str(checkpoints.tiny_folder(model, Path(cache.default_folder())))
         checkpoint = str(folder / "checkpoint")
         command = [sys.executable, "-c", MAKE, model.class_name, tiny, checkpoint]
         subprocess.run(command, stderr=subprocess.DEVNULL, check=True)

@@ -30,7 +30,7 @@ RANGES = {
 """Versions that this suite is written for, as in setup.cfg: they hold wherever a library is named,
 besides what a family or model of the registry says."""
 
-OPENVINO = ("openvino", "optimum-intel")
+OPENVINO = ("openvino",)
 """What the ``openvino`` method needs beside a model's own dependencies."""
 
 REPORTED = (
@@ -127,7 +127,7 @@ def unmet_for(requirements: Iterable[str], method: str) -> str | None:
     """Why a method cannot run a model with these requirements here; None when it can."""
     if method != "openvino":
         return unmet(requirements)
-    return unmet((*requirements, *OPENVINO)) or unmet_by_optimum_intel()
+    return unmet((*requirements, *OPENVINO))
 
 
 def unmet_by_optimum_intel() -> str | None:

@@ -71,7 +71,7 @@ class FamilyTestCase(unittest.TestCase):
         self.run_checks("from_pretrained")
 
     def test_with_openvino(self) -> None:
-        """optimum-intel converts the model, OpenVINO runs it, and the outputs are right."""
+        """The model is converted, OpenVINO runs it, and the outputs are right."""
         self.run_checks("openvino")
 
     def run_checks(self, method: str) -> None:

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from hf_tests import filenames, outcome
+from hf_tests import cache, filenames, outcome
 from hf_tests.registry import Model
 
 VERSION = 1
@@ -32,7 +32,9 @@ class Job:
     each check runs the network, one after the other, none meaning the device's usual one, and
     ``dtype`` the one of them whose turn it is; ``batch_sizes`` are those on which it is timed
     beside the single sample input; ``reference_dir`` the folder where the jobs of a run keep the
-    outputs that others are held against, empty where each makes its own.
+    outputs that others are held against, empty where each makes its own. With ``convert_anew`` no
+    kept conversion to OpenVINO is used, nor the new one kept; all that are kept take at most
+    ``cache_limit_gb`` GB.
     """
 
     model: Model
@@ -56,6 +58,8 @@ class Job:
     dtype: str = ""
     batch_sizes: tuple[int, ...] = ()
     reference_dir: str = ""
+    convert_anew: bool = False
+    cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
 
     @functools.cached_property
     def name(self) -> str:

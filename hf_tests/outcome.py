@@ -105,6 +105,8 @@ class Measurement:
     generated in all. ``slowdown`` says why the processor or GPU ran below its clock, if it did.
     ``load_time`` is all of loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts
     where the method loads them apart, ``device_time`` that of moving the model to its device.
+    ``conversion_time`` is what converting for OpenVINO took, in an earlier run where
+    ``conversion_cached``; ``conversion_path`` names what did it.
     ``first_inference_time`` is the very first run, with what is compiled in it.
     ``page_cache_share`` is how much of the checkpoint's files was in the system's page cache before
     loading: near 1 they were read from memory, near 0 from disk. ``memory_before_mb`` and
@@ -119,6 +121,8 @@ class Measurement:
     model_load_time: float | None = None
     device_time: float | None = None
     conversion_time: float | None = None
+    conversion_cached: bool | None = None
+    conversion_path: str | None = None
     first_inference_time: float | None = None
     page_cache_share: float | None = None
     trial_times: tuple[float, ...] = ()

@@ -13,9 +13,8 @@ from typing import Any
 
 import fastjsonschema
 
-from hf_tests import registry
+from hf_tests import cache, registry
 from hf_tests.job import Job
-from hf_tests.nightly import plan
 from hf_tests.outcome import CheckResult
 from hf_tests.registry import Model
 
@@ -75,7 +74,7 @@ def job(model_id: str, device: str = "cpu", **changes: Any) -> Job:
         methods=methods,
         weights="tiny",
         checkpoint=None,
-        cache_dir=plan.default_cache_dir(),
+        cache_dir=cache.default_folder(),
         timeout_s=120.0,
         trials=2,
     )

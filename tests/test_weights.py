@@ -10,8 +10,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from hf_tests import hardware
-from hf_tests.nightly import plan
+from hf_tests import cache, hardware
 from hf_tests.probe import checkpoints
 from tests import support
 from tests.hub import Hub
@@ -24,7 +23,7 @@ class TestHubCache(unittest.TestCase):
         self.folder = support.temporary_folder(self)
         self.environment = {"HF_HUB_CACHE": str(self.folder / "hub"), "HF_HUB_OFFLINE": "1"}
 
-    def cache(self, model_id: str, source: str) -> Path:
+    def put(self, model_id: str, source: str) -> Path:
         """Put a tiny checkpoint into the cache under a model's name; returns its snapshot."""
         repository = self.folder / "hub" / f"models--{model_id.replace('/', '--')}"
         snapshot = repository / "snapshots" / COMMIT
@@ -40,7 +39,7 @@ class TestHubCache(unittest.TestCase):
         return done.stdout
 
     def test_auto_takes_what_is_cached(self) -> None:
-        self.cache("gpt2", "gpt2")
+        self.put("gpt2", "gpt2")
         said = self.headline("--family", "gpt")
         self.assertIn("4 models: 1 from the Hub, 3 tiny (random weights)", said)
         self.assertRegex(said, r"--weights hub would download 2\.\d GB")
@@ -48,13 +47,13 @@ class TestHubCache(unittest.TestCase):
         self.assertRegex(said, r"(?m)^distilgpt2 +cpu +tiny ")
 
     def test_choices_force(self) -> None:
-        self.cache("gpt2", "gpt2")
+        self.put("gpt2", "gpt2")
         self.assertIn("1 model: 1 tiny", self.headline("--model", "gpt2", "--weights", "tiny"))
         said = self.headline("--model", "gpt2", "distilgpt2", "--weights", "hub")
         self.assertIn("2 models: 2 from the Hub; 0.3 GB to download", said)
 
     def test_a_checkpoint_that_is_not_whole_is_not_taken(self) -> None:
-        snapshot = self.cache("gpt2", "gpt2")
+        snapshot = self.put("gpt2", "gpt2")
         weights = snapshot / "model.safetensors"
         (snapshot / "model.safetensors.index.json").write_text(
             json.dumps({"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}})
@@ -65,7 +64,7 @@ class TestHubCache(unittest.TestCase):
         self.assertIn("1 model: 1 from the Hub", self.headline("--model", "gpt2"))
 
     def test_auto_takes_nothing_larger_than_the_free_memory(self) -> None:
-        weights = self.cache("gpt2", "gpt2") / "model.safetensors"
+        weights = self.put("gpt2", "gpt2") / "model.safetensors"
         free = hardware.free_memory_mb()
         assert free is not None
         os.truncate(weights, int(free * 2 * hardware.MIB))  # sparse: it takes no disk
@@ -75,7 +74,7 @@ class TestHubCache(unittest.TestCase):
 
     def test_run_on_the_cache_says_so_everywhere(self) -> None:
         """An unlisted model: its family is found from its config.json."""
-        self.cache("someone/tuned", "distilgpt2")
+        self.put("someone/tuned", "distilgpt2")
         results = self.folder / "results"
         arguments = ("--model", "someone/tuned", "--cpu-only", "--method", "from_pretrained")
         done = support.runner(
@@ -95,7 +94,7 @@ class TestHubCache(unittest.TestCase):
         self.assertEqual(row["file"], "models/gpt/someone%2Ftuned.json")
 
     def test_unlisted_models_cannot_be_tiny(self) -> None:
-        self.cache("someone/tuned", "distilgpt2")
+        self.put("someone/tuned", "distilgpt2")
         arguments = ("--model", "someone/tuned", "--weights", "tiny", "--dry-run")
         done = support.runner(*arguments, environment=self.environment)
         self.assertEqual(done.returncode, 2)
@@ -179,6 +178,6 @@ class TestHub(unittest.TestCase):
 
 class TestCacheFolder(unittest.TestCase):
     def test_where_tiny_checkpoints_are_kept(self) -> None:
-        self.assertEqual(plan.default_cache_dir({"HF_TESTS_CACHE": "/x"}), "/x")
-        self.assertEqual(plan.default_cache_dir({"XDG_CACHE_HOME": "/y"}), "/y/hf-tests")
-        self.assertTrue(plan.default_cache_dir({}).endswith("/.cache/hf-tests"))
+        self.assertEqual(cache.default_folder({"HF_TESTS_CACHE": "/x"}), "/x")
+        self.assertEqual(cache.default_folder({"XDG_CACHE_HOME": "/y"}), "/y/hf-tests")
+        self.assertTrue(cache.default_folder({}).endswith("/.cache/hf-tests"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 RUN = "run"
 
 COMMANDS: dict[str, str] = {
+    "cache": "Show or clear what is kept between runs: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
     "doctor": "Say whether the main job could run here, on what, and what to mend.",
     "history": "Show what the history has: its runs, or one model's figures over the nights.",

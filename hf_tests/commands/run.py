@@ -152,7 +152,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
     how.add_argument(
-        "--cache-dir", metavar="DIR", default="", help="where tiny checkpoints are kept"
+        "--cache-dir",
+        metavar="DIR",
+        default="",
+        help="where tiny checkpoints and converted models are kept",
+    )
+    how.add_argument(
+        "--cache-size",
+        type=_positive,
+        metavar="GB",
+        help="most that converted models may take there; the least recently used go first "
+        "(default: HF_TESTS_CACHE_GB, or 20)",
+    )
+    how.add_argument(
+        "--no-cache", action="store_true", help="convert models for OpenVINO anew, keep nothing"
     )
     how.add_argument("--no-report", action="store_true", help="write no report.html at the end")
     look = parser.add_argument_group("look without testing")
@@ -235,6 +248,8 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
             trials=options.trials,
             min_trials=options.min_trials,
             time_budget_s=options.time_budget,
+            convert_anew=options.no_cache,
+            cache_limit_gb=options.cache_size,
         ),
     )
     if options.shuffle is not None:

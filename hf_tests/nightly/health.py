@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import dependencies, hardware, versions
+from hf_tests import cache, dependencies, hardware, versions
 from hf_tests import registry as registries
 from hf_tests.hardware import Device
-from hf_tests.nightly import plan, select
+from hf_tests.nightly import select
 from hf_tests.registry import Model, Registry
 
 PYTHON = ">=3.10"
@@ -278,7 +278,7 @@ def _folders(results: Path) -> tuple[Folder, ...]:
         hub_cache = Path(os.environ.get("HF_HUB_CACHE") or f"{base}/hub").expanduser()
     return (
         _folder("results", results.resolve()),
-        _folder("tiny checkpoints", Path(plan.default_cache_dir())),
+        _folder("tiny checkpoints", Path(cache.default_folder())),
         _folder("the Hub's cache", hub_cache),
     )
 

@@ -224,8 +224,9 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "peak_memory_mb": result.measurement.peak_memory_mb,
         "predictions": list(result.predictions),
     }
-    if result.measurement.conversion_time is not None:
-        entry["conversion_time"] = result.measurement.conversion_time
+    if result.method == "openvino":
+        for name in ("conversion_time", "conversion_cached", "conversion_path"):
+            entry[name] = getattr(result.measurement, name)
     return entry | {f"{result.method}_{name}": value for name, value in prefixed.items()}
 
 

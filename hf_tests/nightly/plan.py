@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hf_tests import dependencies, hardware
+from hf_tests import cache, dependencies, hardware
 from hf_tests import registry as registries
 from hf_tests.job import Job
 from hf_tests.nightly import select, weights
@@ -34,7 +32,8 @@ class Options:
 
     ``timeout_s`` None means what the registry says, or by the size of the weights; that of
     ``trials``, ``min_trials`` and ``time_budget_s`` what serves tiny or real weights;
-    ``memory_limit_mb`` None what the scheduler can give.
+    ``memory_limit_mb`` None what the scheduler can give; ``cache_limit_gb`` None what the
+    environment says.
     """
 
     weights: str = "auto"
@@ -47,6 +46,8 @@ class Options:
     trials: int | None = None
     min_trials: int | None = None
     time_budget_s: float | None = None
+    convert_anew: bool = False
+    cache_limit_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,9 @@ class Plan:
     problems: tuple[str, ...] = ()
 
 
-def default_cache_dir(environment: Mapping[str, str] = os.environ) -> str:
-    """Where tiny checkpoints are kept: HF_TESTS_CACHE, or the user's cache folder."""
-    if environment.get("HF_TESTS_CACHE"):
-        return str(Path(environment["HF_TESTS_CACHE"]).expanduser().resolve())
-    if sys.platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return str(base / "hf-tests")
-
-
 def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> Plan:
     """Plan every chosen model on every chosen device. Raises UsageError when that is nothing."""
+    limit = _cache_limit_gb(options)
     sources = [(model, weights.source_of(model, options.weights)) for model in models]
     jobs = []
     for model, source in sources:
@@ -92,10 +81,12 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         batch_sizes=options.batch_sizes,
                         weights=source.kind,
                         checkpoint=source.folder,
-                        cache_dir=options.cache_dir or default_cache_dir(),
+                        cache_dir=options.cache_dir or cache.default_folder(),
                         timeout_s=options.timeout_s or model.timeout_s or _timeout_s(source),
                         memory_limit_mb=options.memory_limit_mb,
                         needs_mb=_needs_mb(source),
+                        convert_anew=options.convert_anew,
+                        cache_limit_gb=limit,
                         **_sampling(source, options),
                     )
                 )
@@ -165,6 +156,15 @@ def jobs_from_environment(
     if not models:
         return ()
     return make(models, devices, Options(weights=choice)).jobs
+
+
+def _cache_limit_gb(options: Options) -> float:
+    if options.cache_limit_gb is not None:
+        return options.cache_limit_gb
+    try:
+        return cache.limit_gb()
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
 
 
 def _split(text: str | None) -> list[str]:

@@ -5,17 +5,15 @@ The Hub client alone is imported, which loads no model library, and only where a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_tests import hardware
+from hf_tests import checkpoint_files, hardware
 from hf_tests.nightly.usage import UsageError
 from hf_tests.registry import Model
 
 CHOICES = ("auto", "tiny", "hub")
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ def source_of(model: Model, choice: str) -> Source:
     if Path(model.id).is_absolute():
         if choice != "auto":
             raise UsageError(f"{model.id} is a folder, so --weights {choice} does not go with it.")
-        return Source("local", model.id, weights_mb(Path(model.id)))
+        return Source("local", model.id, checkpoint_files.weights_mb(Path(model.id)))
     if choice == "tiny":
         return _tiny(model)
     folder = cached_checkpoint(model)
-    size = weights_mb(folder) if folder is not None else None
+    size = checkpoint_files.weights_mb(folder) if folder is not None else None
     if choice == "hub":
         return Source("hub", str(folder) if folder is not None else None, size or model.download_mb)
     if folder is None:
@@ -102,29 +100,9 @@ def fetched_file(model_id: str, name: str) -> Path:
 def cached_checkpoint(model: Model) -> Path | None:
     """The model's snapshot in the Hub's cache, where its weights are all there as safetensors."""
     config = cached_file(model.id, "config.json", model.revision)
-    if config is None or not weight_files(config.parent):
+    if config is None or not checkpoint_files.weight_files(config.parent):
         return None
     return config.parent
-
-
-def weight_files(folder: Path) -> tuple[Path, ...]:
-    """The safetensors files of a checkpoint; empty where there is none or one is missing."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return ()
-        files = tuple(folder / Path(str(name)).name for name in sorted(names))
-    else:
-        files = (folder / "model.safetensors",)
-    return files if all(path.is_file() for path in files) else ()
-
-
-def weights_mb(folder: Path) -> float | None:
-    """Size of a checkpoint's weight files in MiB; None where they are not all there."""
-    files = weight_files(folder)
-    return sum(path.stat().st_size for path in files) / MIB if files else None
 
 
 def summary(sources: Iterable[tuple[Model, Source]], choice: str) -> str:

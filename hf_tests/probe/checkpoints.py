@@ -6,12 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
-from hf_tests import dependencies, filenames
+from hf_tests import cache, dependencies, filenames
 from hf_tests.job import Job
 from hf_tests.probe import integrity
 from hf_tests.registry import Model
@@ -54,26 +51,16 @@ def folder_of(job: Job) -> Path:
 def tiny_folder(model: Model, cache_dir: Path, seed: int = 0) -> Path:
     """The model's tiny checkpoint in the cache, built when it is not there.
 
-    It is built under a temporary name and renamed, so that it is whole whenever it is seen. Of
-    several processes that build the same one, the first to finish wins; the bytes are the same.
+    Where several processes build the same one, the bytes are the same.
     """
     target = cache_dir / "tiny" / f"{filenames.escape(model.id)}-{_key(model, seed)}"
     if target.is_dir():
+        cache.use(target)
         return target
     from hf_tests.probe.tiny.build import build
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
-    try:
+    with cache.making(target) as temporary:
         build(model, temporary, seed)
-        temporary.chmod(0o755)
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

@@ -1,13 +1,15 @@
-"""The ``openvino`` method: the checkpoint converted by optimum-intel and run by OpenVINO."""
+"""The ``openvino`` method: the checkpoint converted, and run by OpenVINO."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import (
+    conversions,
     devices,
+    exporters,
     inference,
     integrity,
     loading,
@@ -22,12 +24,10 @@ PRECISION = {"": "f32", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 def check(job: Job, record: Record) -> None:
-    """Convert, compile, run, time and judge the job's model with optimum-intel.
+    """Convert, compile, run, time and judge the job's model with OpenVINO.
 
-    Raises what `direct.check` raises.
+    Raises what `direct.check` and `exporters.choose` raise.
     """
-    import optimum.intel
-
     lacks = devices.openvino_lacks(job)
     if lacks is not None:
         raise Skip(lacks, "unsupported", of_dtype=True)
@@ -36,27 +36,19 @@ def check(job: Job, record: Record) -> None:
     with record.timed("tokenizer", "tokenizer_load_time"):
         processor = loading.processor(job, folder)
     inputs = task.inputs(tasks.Subject(job.model, None, processor))
+    with record.timed("import"):
+        exporter = exporters.choose(job, task, folder, processor, inputs, _properties(job))
     expected = reference.find(job, inputs)
     if expected is None:
         with record.timed("model"):
             reference.audit(folder, job.model.class_name)
     peak = loading.begin(job, record, folder)
-    cls = getattr(optimum.intel, task.openvino_class_for(job.model.class_name))
-    needed: dict[str, Any] = {}
-    for item in job.model.export:
-        if dependencies.applies(item.versions):
-            needed |= item.arguments
-    with record.timed("conversion", "conversion_time"):
-        network = cls.from_pretrained(
-            folder,
-            export=True,
-            compile=False,
-            load_in_8bit=False,
-            device=devices.openvino_name(job.device),
-            ov_config=_config(job),
-            **needed,
-        )
+    with record.timed("conversion"):
+        record.note(conversion_path=exporter.path)
+        made = conversions.obtain(job, Path(folder), exporter.options, exporter.convert)
+        record.note(conversion_time=made.seconds, conversion_cached=made.cached)
     with record.timed("compile", "model_load_time"):
+        network = exporter.load(made.folder, made.facts)
         network.compile()
     parts = (record.measurement.tokenizer_load_time, record.measurement.model_load_time)
     record.note(
@@ -75,9 +67,12 @@ def check(job: Job, record: Record) -> None:
     inference.batches(job, record, subject, inputs, expected)
 
 
-def _config(job: Job) -> dict[str, str]:
-    """OpenVINO's properties for a job: the precision, and its threads where it has own cores."""
-    config = {"INFERENCE_PRECISION_HINT": PRECISION[job.dtype]}
+def _properties(job: Job) -> dict[str, str]:
+    """OpenVINO's properties for a job: the precision, and its threads where it has own cores.
+
+    Without a folder of its own choice it keeps nothing of what it compiles.
+    """
+    config = {"INFERENCE_PRECISION_HINT": PRECISION[job.dtype], "CACHE_DIR": ""}
     if job.cores and devices.openvino_name(job.device) == "CPU":
         config["INFERENCE_NUM_THREADS"] = str(len(job.cores))
     return config

@@ -68,6 +68,11 @@ class Task(abc.ABC):
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
+    @property
+    def is_one_pass(self) -> bool:
+        """Whether one inference is one call of the network, and not one for each new token."""
+        return type(self).generated is Task.generated
+
     def openvino_class_for(self, class_name: str) -> str:
         """The class of optimum-intel for a transformers class of this task."""
         del class_name

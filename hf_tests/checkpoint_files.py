@@ -1,0 +1,78 @@
+"""The files of a checkpoint's folder: which hold its weights, their sizes and their hashes.
+
+Names that a checkpoint's own index gives are taken for plain file names: none leaves its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+MIB = 1024 * 1024
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
+"""Beside the weights, what decides how a model and its tokenizer behave."""
+
+BLOCK = 4 * MIB
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of a checkpoint; empty where there is none or one is missing."""
+    index = folder / INDEX
+    if index.is_file():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return ()
+        files = tuple(folder / Path(str(name)).name for name in sorted(map(str, names)))
+    else:
+        files = (folder / WEIGHTS,)
+    return files if all(path.is_file() for path in files) else ()
+
+
+def weights_mb(folder: Path) -> float | None:
+    """Size of a checkpoint's weight files in MiB; None where they are not all there."""
+    files = weight_files(folder)
+    return sum(path.stat().st_size for path in files) / MIB if files else None
+
+
+def weights_digest(folder: Path) -> str | None:
+    """SHA-256 of a checkpoint's weights; None where they are not all there.
+
+    Of several files it is that of their list, as ``sha256sum`` writes it.
+    """
+    files = weight_files(folder)
+    if not files:
+        return None
+    return file_digest(files[0]) if len(files) == 1 else _list_digest(files)
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 of all that a model loaded from the folder depends on. Raises OSError."""
+    files = {path for pattern in SETTINGS for path in folder.glob(pattern) if path.is_file()}
+    return _list_digest(sorted(files | set(weight_files(folder))))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file. Raises OSError.
+
+    The Hub's cache names its large files by it, so those are not read.
+    """
+    stored = path.resolve()
+    if stored.parent.name == "blobs" and SHA256.fullmatch(stored.name):
+        return stored.name
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _list_digest(files: Iterable[Path]) -> str:
+    lines = [f"{file_digest(path)}  {path.name}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,257 @@
+"""What converts a model for OpenVINO: optimum-intel, or where it has no exporter, OpenVINO itself.
+
+Each writes a folder and loads it again as a network that is called as the torch model is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from hf_tests import dependencies
+from hf_tests.job import Job
+from hf_tests.probe import devices, reference, tasks
+from hf_tests.probe.record import Skip
+
+OPTIMUM, CONVERT_MODEL = "optimum-intel", "openvino.convert_model"
+"""Names of the two paths."""
+
+GRAPH = "model.xml"
+
+
+class Exporter(Protocol):
+    """One path of conversion."""
+
+    path: str
+    options: dict[str, Any]
+    """All that the conversion depends on beside checkpoint and versions."""
+
+    def convert(self, folder: Path) -> Mapping[str, Any]:
+        """Convert the checkpoint into a folder; returns facts that `load` needs."""
+
+    def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
+        """The network in the folder, not compiled yet: its `compile` does that."""
+
+
+def choose(
+    job: Job,
+    task: tasks.Task,
+    checkpoint: str,
+    processor: Any,
+    inputs: Mapping[str, Any],
+    properties: dict[str, str],
+) -> Exporter:
+    """What converts the job's model here; ``properties`` are OpenVINO's for running it.
+
+    Raises Skip where neither path can.
+    """
+    reason = dependencies.unmet(["optimum-intel"]) or dependencies.unmet_by_optimum_intel()
+    kind = "missing_dependency"
+    if reason is None:
+        found = Optimum(job, task, checkpoint, properties)
+        reason, kind = found.lacks(), "unsupported"
+        if reason is None:
+            return found
+    if not task.is_one_pass:
+        raise Skip(f"openvino.convert_model cannot generate, and {reason}", kind)
+    return ConvertModel(job, task, checkpoint, processor, inputs, properties)
+
+
+class Optimum:
+    """Conversion by optimum-intel, with its exporter for the model type."""
+
+    path = OPTIMUM
+
+    def __init__(
+        self, job: Job, task: tasks.Task, checkpoint: str, properties: dict[str, str]
+    ) -> None:
+        self._job, self._checkpoint = job, checkpoint
+        self._class_name = task.openvino_class_for(job.model.class_name)
+        self._common = {
+            "compile": False,
+            "load_in_8bit": False,
+            "device": devices.openvino_name(job.device),
+            "ov_config": properties,
+        }
+        self._needed: dict[str, Any] = {}
+        for item in job.model.export:
+            if dependencies.applies(item.versions):
+                self._needed |= item.arguments
+        self.options = {"path": self.path, "class": self._class_name, "needed": self._needed}
+
+    def lacks(self) -> str | None:
+        """Why it cannot convert such a model; None when it has an exporter for it."""
+        import optimum.exporters.openvino
+        import optimum.intel
+        from optimum.exporters.tasks import TasksManager
+
+        version = dependencies.version("optimum-intel")
+        cls = getattr(optimum.intel, self._class_name, None)
+        if cls is None:
+            return f"optimum-intel {version} has no {self._class_name}"
+        model_type = self._job.model.model_type
+        none = f"optimum-intel {version} has no exporter for {model_type} models"
+        try:
+            known = TasksManager.get_supported_tasks_for_model_type(
+                model_type, exporter="openvino", library_name="transformers"
+            )
+        except KeyError:
+            return none
+        feature = cls.export_feature
+        if feature is not None and not {feature, f"{feature}-with-past"} & set(known):
+            return f"{none} with the task {feature}"
+        return None
+
+    def convert(self, folder: Path) -> Mapping[str, Any]:
+        network = self._class().from_pretrained(
+            self._checkpoint, export=True, **self._common, **self._needed
+        )
+        network.save_pretrained(folder)
+        return {}
+
+    def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
+        del facts
+        return self._class().from_pretrained(
+            str(folder), export=False, **self._common, **self._needed
+        )
+
+    def _class(self) -> Any:
+        import optimum.intel
+
+        return getattr(optimum.intel, self._class_name)
+
+
+class ConvertModel:
+    """Conversion by ``openvino.convert_model``, which traces the torch model on sample inputs."""
+
+    path = CONVERT_MODEL
+
+    def __init__(
+        self,
+        job: Job,
+        task: tasks.Task,
+        checkpoint: str,
+        processor: Any,
+        inputs: Mapping[str, Any],
+        properties: dict[str, str],
+    ) -> None:
+        self._job, self._task, self._checkpoint = job, task, checkpoint
+        self._processor, self._inputs = processor, dict(inputs)
+        self._properties = properties
+        shapes = {name: [str(item.dtype), *item.shape] for name, item in self._inputs.items()}
+        self.options = {"path": self.path, "class": job.model.class_name, "inputs": shapes}
+
+    def convert(self, folder: Path) -> Mapping[str, Any]:
+        import openvino
+        import torch
+
+        network = reference.load(self._checkpoint, self._job.model.class_name)
+        call = _FirstCall(network)
+        with torch.inference_mode():
+            outputs = self._task.run(
+                tasks.Subject(self._job.model, call, self._processor), self._inputs
+            )
+            arguments = {name: value for name, value in call.arguments.items() if value is not None}
+            names = [name for name, value in outputs.items() if isinstance(value, torch.Tensor)]
+            graph = openvino.convert_model(
+                _by_position(network, tuple(arguments), names),
+                example_input=tuple(arguments.values()),
+            )
+        openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
+        return {"inputs": list(arguments), "outputs": names}
+
+    def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
+        import openvino
+        from transformers import AutoConfig
+
+        core = openvino.Core()
+        return Converted(
+            core,
+            core.read_model(str(folder / GRAPH)),
+            tuple(facts["inputs"]),
+            tuple(facts["outputs"]),
+            AutoConfig.from_pretrained(self._checkpoint),
+            devices.openvino_name(self._job.device),
+            self._properties,
+        )
+
+
+class Outputs(dict[str, Any]):
+    """Named tensors that are attributes too, as a transformers model returns them."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Converted:
+    """A graph of OpenVINO's that is called as the torch model is from which it was made.
+
+    ``inputs`` and ``outputs`` are the names of the graph's own, in its order.
+    """
+
+    def __init__(
+        self,
+        core: Any,
+        graph: Any,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        config: Any,
+        device: str,
+        properties: dict[str, str],
+    ) -> None:
+        self.config = config
+        self.ov_models = {"model": graph}
+        self._core, self._graph = core, graph
+        self._inputs, self._outputs = inputs, outputs
+        self._device, self._properties = device, properties
+        self._request: Any = None
+
+    def compile(self) -> None:
+        """Compile the graph for its device."""
+        compiled = self._core.compile_model(self._graph, self._device, self._properties)
+        self._request = compiled.create_infer_request()
+
+    def __call__(self, **inputs: Any) -> Outputs:
+        """One inference: tensors on the CPU by name."""
+        import torch
+
+        values = [inputs[name].contiguous().numpy() for name in self._inputs]
+        found = self._request.infer(values, share_inputs=True)
+        return Outputs(
+            (name, torch.from_numpy(found[place])) for place, name in enumerate(self._outputs)
+        )
+
+
+class _FirstCall:
+    """Calls a network as its task does, and keeps the arguments."""
+
+    def __init__(self, network: Any) -> None:
+        self.config = network.config
+        self.arguments: dict[str, Any] = {}
+        self._network = network
+
+    def __call__(self, **arguments: Any) -> Any:
+        if self.arguments:
+            raise NotImplementedError("the task calls the network more than once")
+        self.arguments = arguments
+        return self._network(**arguments)
+
+
+def _by_position(network: Any, inputs: tuple[str, ...], outputs: Sequence[str]) -> Any:
+    """The network with tensors alone, in these orders: a traced graph does not keep the names."""
+    import torch
+
+    class ByPosition(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *values: Any) -> tuple[Any, ...]:
+            found = self.network(**dict(zip(inputs, values, strict=True)))
+            return tuple(found[name] for name in outputs)
+
+    return ByPosition().eval()

@@ -1,0 +1,227 @@
+"""What is kept between runs: entries of the cache, and conversions to OpenVINO among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+import unittest
+from pathlib import Path
+
+from hf_tests import cache, checkpoint_files, dependencies
+from hf_tests.family import run_check
+from hf_tests.job import Job
+from hf_tests.outcome import CheckResult
+from hf_tests.probe import checkpoints
+from tests import support
+
+
+class TestEntries(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+
+    def put(self, name: str, size: int, used: float, kind: str = "openvino") -> Path:
+        """An entry that was last used at that time."""
+        target = self.folder / kind / name
+        with cache.making(target) as temporary:
+            (temporary / "deep").mkdir()
+            (temporary / "deep" / "file").write_bytes(b"x" * size)
+        os.utime(target, (used, used))
+        return target
+
+    def names(self) -> list[str]:
+        return [entry.path.name for entry in cache.entries(self.folder, "openvino")]
+
+    def test_the_least_recently_used_goes_first(self) -> None:
+        for place, name in enumerate("abc"):
+            self.put(name, 100, used=1e9 + place)
+        cache.use(self.folder / "openvino" / "a")
+        self.assertEqual(self.names(), ["b", "c", "a"])
+        self.assertEqual(cache.trim(self.folder, "openvino", 300), [])
+        (gone,) = cache.trim(self.folder, "openvino", 299)
+        self.assertEqual((gone.path.name, gone.size), ("b", 100))
+        self.assertEqual(self.names(), ["c", "a"])
+        cache.trim(self.folder, "openvino", 50, keep=self.folder / "openvino" / "c")
+        self.assertEqual(self.names(), ["c"], "what is in use stays though it is too large")
+
+    def test_an_entry_is_whole_or_not_there(self) -> None:
+        target = self.folder / "openvino" / "a"
+        with self.assertRaises(ZeroDivisionError), cache.making(target) as temporary:
+            (temporary / "file").write_text("half")
+            1 / 0  # noqa: B018
+        self.assertEqual(list((self.folder / "openvino").iterdir()), [])
+        with cache.making(target) as slow:
+            (slow / "file").write_text("slow")
+            self.assertEqual(self.names(), [], "nobody sees it before it is whole")
+            with cache.making(target) as fast:
+                (fast / "file").write_text("fast")
+        self.assertEqual((target / "file").read_text(), "fast")
+        self.assertEqual(len(list((self.folder / "openvino").iterdir())), 1)
+
+    def test_what_was_given_up_is_cleared_away(self) -> None:
+        old, new = self.folder / "openvino" / ".making-a", self.folder / "openvino" / ".making-b"
+        for path in (old, new):
+            path.mkdir(parents=True)
+        long_ago = time.time() - 2 * cache.ABANDONED_S
+        os.utime(old, (long_ago, long_ago))
+        cache.trim(self.folder, "openvino", 10**9)
+        self.assertEqual((old.exists(), new.exists()), (False, True))
+
+    def test_the_limit(self) -> None:
+        self.assertEqual(cache.limit_gb({}), 20.0)
+        self.assertEqual(cache.limit_gb({"HF_TESTS_CACHE_GB": "1.5"}), 1.5)
+        for wrong in ("much", "-1", "nan"):
+            with self.assertRaisesRegex(ValueError, "HF_TESTS_CACHE_GB is"):
+                cache.limit_gb({"HF_TESTS_CACHE_GB": wrong})
+        done = support.runner(
+            "--model", "gpt2", "--dry-run", environment={"HF_TESTS_CACHE_GB": "much"}
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("HF_TESTS_CACHE_GB is 'much'", done.stderr)
+
+    def test_the_command_shows_and_clears(self) -> None:
+        self.put("a", 2_000_000, time.time() - 3 * 24 * 3600)
+        tiny = self.put("b", 10, time.time(), kind="tiny")
+        options = ("cache", "--cache-dir", str(self.folder))
+        done = support.runner(*options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^tiny +1 +0.0 MB .*just now$")
+        self.assertRegex(done.stdout, r"(?m)^openvino +1 +2.0 MB .*last used 3 days ago$")
+        done = support.runner(*options, "--clear", "openvino", "--json")
+        removed = json.loads(done.stdout)["kinds"]
+        self.assertEqual((list(removed), removed["openvino"]["size"]), (["openvino"], 2_000_000))
+        self.assertEqual((self.names(), tiny.is_dir()), ([], True))
+        done = support.runner(*options, "--clear")
+        self.assertRegex(done.stdout, r"removed\ntiny +1 .*\nopenvino +0 ")
+        self.assertFalse(tiny.exists())
+        self.assertRegex(
+            support.runner(*options).stdout, r"(?m)^tiny +0 +0.0 MB  tiny checkpoints$"
+        )
+        done = support.runner("cache", "--cache-dir", str(self.folder / "nowhere"))
+        self.assertEqual((done.returncode, "is not a folder" in done.stderr), (2, True))
+
+
+class TestDigests(unittest.TestCase):
+    def test_of_weights(self) -> None:
+        folder = support.temporary_folder(self)
+        self.assertIsNone(checkpoint_files.weights_digest(folder))
+        one = folder / "model.safetensors"
+        one.write_bytes(b"weights")
+        before = checkpoint_files.weights_digest(folder), checkpoint_files.digest(folder)
+        self.assertEqual(before[0], checkpoint_files.file_digest(one))
+        (folder / "config.json").write_text("{}")
+        self.assertEqual(before[0], checkpoint_files.weights_digest(folder))
+        self.assertNotEqual(before[1], checkpoint_files.digest(folder))
+        one.write_bytes(b"weightS")
+        self.assertNotEqual(before[0], checkpoint_files.weights_digest(folder))
+
+    def test_names_that_lead_out_of_the_folder(self) -> None:
+        folder = support.temporary_folder(self)
+        inside = folder / "checkpoint"
+        inside.mkdir()
+        (folder / "secret.safetensors").write_bytes(b"not of this checkpoint")
+        (inside / checkpoint_files.INDEX).write_text(
+            json.dumps({"weight_map": {"a": "../secret.safetensors"}})
+        )
+        self.assertEqual(checkpoint_files.weight_files(inside), ())
+
+
+@unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "openvino is not installed")
+class TestConversions(unittest.TestCase):
+    """Real conversions, in this process."""
+
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+
+    def job(self, model_id: str = "bert-base-uncased", **changes: object) -> Job:
+        tiny = checkpoints.folder_of(support.job(model_id))
+        changes = {"cache_dir": str(self.folder), "checkpoint": str(tiny), **changes}
+        return support.job(model_id, "openvino", **changes)
+
+    def passed(self, job: Job) -> CheckResult:
+        result, error = run_check(job, "openvino")
+        self.assertIsNone(error)
+        self.assertEqual(result.status, "passed", result)
+        self.assertIsNotNone(result.parity)
+        return result
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
+
+    def test_converted_once(self) -> None:
+        first = self.passed(self.job()).measurement
+        self.assertEqual(first.conversion_cached, False)
+        kept = self.files()
+        self.assertTrue(any(name.endswith(".xml") for name in kept))
+        second = self.passed(self.job()).measurement
+        self.assertEqual(second.conversion_cached, True)
+        self.assertEqual(second.conversion_time, first.conversion_time)
+        self.assertEqual(second.conversion_path, first.conversion_path)
+        self.assertEqual(second.model_size_mb, first.model_size_mb)
+        self.assertEqual(self.files(), kept)
+        anew = self.passed(self.job(convert_anew=True)).measurement
+        self.assertEqual(anew.conversion_cached, False)
+        self.assertEqual(self.files(), kept, "what is converted anew is not kept")
+
+    def test_of_another_checkpoint_or_version_is_not_taken(self) -> None:
+        from hf_tests.probe import conversions
+
+        job, folder = self.job(), Path(self.job().checkpoint or "")
+        places = {
+            conversions.place(job, folder, {"path": "a"}),
+            conversions.place(job, folder, {"path": "b"}),
+            conversions.place(job.replace(weights="local"), folder, {"path": "a"}),
+            conversions.place(job, folder.with_name("other"), {"path": "a"}),
+        }
+        self.assertEqual(len(places), 4)
+
+    def test_an_entry_that_is_broken_is_made_again(self) -> None:
+        self.passed(self.job())
+        (binary,) = self.folder.rglob("*.bin")
+        (graph,) = self.folder.rglob("*.xml")
+        (facts,) = self.folder.rglob("conversion.json")
+        whole = binary.read_bytes()
+
+        def flip() -> None:
+            binary.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+        for breaking in (flip, graph.unlink, lambda: facts.write_text("[]")):
+            breaking()
+            found = self.passed(self.job()).measurement
+            self.assertEqual(found.conversion_cached, False)
+            self.assertEqual(binary.read_bytes(), whole)
+        self.assertEqual(self.passed(self.job()).measurement.conversion_cached, True)
+
+    def test_kept_within_the_limit(self) -> None:
+        self.passed(self.job(cache_limit_gb=1e-9))
+        self.passed(self.job("distilbert-base-uncased", cache_limit_gb=1e-9))
+        (kept,) = cache.entries(self.folder, "openvino")
+        self.assertIn("distilbert", kept.path.name)
+
+    def test_what_optimum_intel_has_no_exporter_for(self) -> None:
+        """A model type that only openvino.convert_model converts; a broken one is caught."""
+        # optimum-intel 1.27 still exports MegatronBERT; transformers 5.5 cannot trace ERNIE.
+        old = dependencies.applies({"optimum-intel": "<2"})
+        model = dataclasses.replace(
+            support.model("bert-base-uncased"),
+            id="someone/other",
+            class_name="ErnieForMaskedLM" if old else "MegatronBertForMaskedLM",
+            model_type="ernie" if old else "megatron-bert",
+        )
+        tiny = checkpoints.tiny_folder(model, self.folder)
+        job = self.job(checkpoint=str(tiny)).replace(model=model)
+        for cached in (False, True):
+            found = self.passed(job).measurement
+            self.assertEqual(found.conversion_path, "openvino.convert_model")
+            self.assertEqual(found.conversion_cached, cached)
+        self.assertGreater(found.model_size_mb or 0.0, 0.01)
+        generating = dataclasses.replace(model, task="text-generation")
+        result, _ = run_check(job.replace(model=generating), "openvino")
+        kind = "missing_dependency" if dependencies.unmet(["optimum-intel"]) else "unsupported"
+        self.assertEqual((result.status, result.error_type), ("skipped", kind))
+        self.assertRegex(result.reason or "", "convert_model cannot generate, and optimum-intel")
