@@ -134,6 +134,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   form.addEventListener("input", changed);
+  form.addEventListener("change", changed); // some tell of a choice by this alone
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => window.setTimeout(changed));
   one("#clear").addEventListener("click", () => form.reset());
