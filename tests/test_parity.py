@@ -247,8 +247,12 @@ class TestDtypes(unittest.TestCase):
         self.assertIn("does not compute in", result.rows[0].reason or "")
 
 
+PLANTED = ("bert", "gpt", "t5", "llama", "vit", "clip", "whisper", "sam", "llava", "wav2vec2")
+"""Families whose default models have each defect's place: the tasks, and their variants."""
+
+
 class TestPlanted(unittest.TestCase):
-    """Every family's default model, whole and with each defect, against the whole one."""
+    """A family's default model, whole and with each defect, against the whole one."""
 
     def setUp(self) -> None:
         self.folder = support.temporary_folder(self)
@@ -258,7 +262,7 @@ class TestPlanted(unittest.TestCase):
 
     def plant(self, device: str, dtype: str) -> None:
         registry = support.shipped()
-        for family in registry.families:
+        for family in map(registry.family, PLANTED):
             model = family.model(family.default_model)
             with self.subTest(model=model.id):
                 self.plant_into(model, device, dtype)

@@ -10,29 +10,33 @@ from typing import Any
 from hf_tests import dependencies, registry
 from tests import support
 
-FAMILIES = {
-    "bert": 7,
-    "gpt": 4,
-    "t5": 4,
-    "llama": 5,
-    "vit": 4,
-    "clip": 3,
-    "whisper": 2,
-    "sam": 2,
-    "llava": 2,
-    "wav2vec2": 1,
-}
+FAMILIES = ("bert", "gpt", "t5", "llama", "vit", "clip", "whisper", "sam", "llava", "wav2vec2")
+"""Those of the specification, and the one that was added first."""
 
 
 class TestShippedRegistry(unittest.TestCase):
     def test_families_and_models(self) -> None:
-        found = {family.name: len(family.models) for family in support.shipped().families}
-        self.assertEqual(found, FAMILIES)
+        found = {family.name for family in support.shipped().families}
+        self.assertEqual(set(FAMILIES) - found, set())
+        types = [model.model_type for model in support.shipped().models]
+        self.assertGreaterEqual(len(set(types)), 170)
+
+    def test_it_is_read_in_an_instant(self) -> None:
+        import time
+
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            registry.load()
+            times.append(time.perf_counter() - start)
+        self.assertLess(min(times), 0.05)
 
     def test_every_class_exists_in_this_transformers(self) -> None:
         for model in support.shipped().models:
             with self.subTest(model=model.id):
-                known = dependencies.transformers_classes(model.model_type)
+                if dependencies.unmet(model.dependencies) is not None:
+                    continue  # it asks for another version
+                known = dependencies.transformers_classes()
                 assert known is not None
                 self.assertIn(model.class_name, known)
 
@@ -45,6 +49,8 @@ class TestShippedRegistry(unittest.TestCase):
         import transformers
 
         for model in support.shipped().models:
+            if model.parameters is None:
+                continue
             with self.subTest(model=model.id), torch.device("meta"):
                 config = transformers.AutoConfig.for_model(model.model_type, **model.config)
                 network = getattr(transformers, model.class_name)(config)
@@ -68,6 +74,8 @@ class TestShippedRegistry(unittest.TestCase):
         import transformers
 
         for model in support.shipped().models:
+            if dependencies.unmet(model.dependencies) is not None:
+                continue
             with self.subTest(model=model.id):
                 cls = getattr(transformers, model.class_name)
                 self.assertEqual(cls.config_class.model_type, model.model_type)

@@ -72,10 +72,23 @@ class TestLists(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertRegex(
             lines[0],
-            r"^34 models: 34 tiny \(random weights\); "
-            r"--weights hub would download \d+ GB$",
+            r"^(\d+) models: \1 tiny \(random weights\); "
+            r"--weights hub would download at least \d+ GB$",
         )
         self.assertEqual(len(lines) - 1, 2 * len(support.shipped().models))
+
+    def test_some_of_each_family(self) -> None:
+        done = support.runner("--list-models", "--each-family", "2", "--family", "llama", "sam")
+        listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+        self.assertEqual(
+            listed,
+            [
+                "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+                "meta-llama/Llama-2-7b-hf",
+                "facebook/sam-vit-base",
+                "facebook/sam-vit-large",
+            ],
+        )
 
     def test_list_devices(self) -> None:
         done = support.runner("--list-devices")
@@ -125,6 +138,7 @@ class TestBadInput(unittest.TestCase):
     def test_nothing_to_do(self) -> None:
         self.refuse(says="say what to test: --all, --family NAME or --model ID")
         self.refuse("--all", "--family", "bert", says="--all does not go with")
+        self.refuse("--all", "--each-family", "2", says="--each-family does not go with")
         self.refuse(
             "--all",
             "--method",

@@ -12,8 +12,9 @@ RUN = "run"
 COMMANDS: dict[str, str] = {
     "cache": "Show or clear what is kept between runs: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
-    "doctor": "Say whether the main job could run here, on what, and what to mend.",
-    "history": "Show what the history has: its runs, or one model's figures over the nights.",
-    "report": "Write a run's report anew: one HTML file that opens without a server.",
+    "coverage": "Show how much of transformers has an entry, is built, passes.",
+    "doctor": "Say whether it could run here, on what, and what to mend.",
+    "history": "Show the history: its runs, or one model's figures.",
+    "report": "Write a run's report anew: one HTML file.",
 }
 """Name of each command and the line that says what it does; its module has the same name."""

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from hf_tests.hardware import Hardware
     from hf_tests.registry import Model, Registry
 
+WIDTH = 80
+ID_WIDTH = 38
+
 
 def families(registry: Registry) -> int:
     """Print the registry's families; returns the exit status."""
@@ -20,13 +23,16 @@ def families(registry: Registry) -> int:
 
 def models(registry: Registry, models: Sequence[Model]) -> int:
     """Print models under their families; returns the exit status."""
-    name = max(len(model.id) for model in models)
+    name = min(max(len(model.id) for model in models), ID_WIDTH)
     for family in dict.fromkeys(model.family for model in models):
         print(f"{family}: {registry.family(family).description}")
         for model in models:
             if model.family == family:
                 gated = " (gated)" if model.gated else ""
-                print(f"  {model.id:{name}} {model.class_name}{gated}")
+                line = f"  {model.id:{name}} {model.class_name}{gated}"
+                if len(line) > WIDTH:
+                    line = f"  {model.id}\n{'':{WIDTH // 4}}{model.class_name}{gated}"
+                print(line)
     return 0
 
 

@@ -35,6 +35,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="all models of these families",
     )
     what.add_argument(
+        "--each-family",
+        type=_count,
+        metavar="N",
+        help="N models of every family, its default one first: a part of each kind in a few "
+        "minutes (also of the families named)",
+    )
+    what.add_argument(
         "--model",
         nargs="+",
         metavar="ID_OR_PATH",
@@ -203,17 +210,23 @@ def run(options: argparse.Namespace) -> int:
 
         return listing.devices(hardware.detect())
     if options.resume is not None:
-        if options.all or options.family or options.model:
+        if options.all or options.family or options.model or options.each_family:
             raise UsageError("--resume takes up a run's own plan, no other")
         return _resume(options)
     registry = select.registry(options.registry)
     if options.list_families:
         return listing.families(registry)
     models = select.models(registry, options.family, options.model, options.weights)
+    if options.each_family:
+        if options.all or options.model:
+            raise UsageError("--each-family does not go with --all or --model")
+        models = select.each_family(registry, models, options.each_family)
     if options.list_models:
         return listing.models(registry, models)
-    if not (options.all or options.family or options.model):
-        raise UsageError("say what to test: --all, --family NAME or --model ID (see --help)")
+    if not (options.all or options.family or options.model or options.each_family):
+        raise UsageError(
+            "say what to test: --all, --each-family N, --family NAME or --model ID (see --help)"
+        )
     if options.all and (options.family or options.model):
         raise UsageError("--all does not go with --family or --model")
     return _test(models, options)

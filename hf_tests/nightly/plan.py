@@ -109,12 +109,15 @@ def shuffled(plan: Plan, seed: int) -> Plan:
 
 
 def class_problems(models: Sequence[Model]) -> tuple[str, ...]:
-    """A sentence for each model whose class this transformers does not have.
+    """A sentence for each model whose class this transformers does not have and should have.
 
-    Empty where transformers is not installed: then every check says that instead.
+    Empty where transformers is not installed: then every check says that instead, as it does
+    where the model asks for another version.
     """
     problems = []
     for model in models:
+        if dependencies.unmet(model.dependencies) is not None:
+            continue
         known = dependencies.transformers_classes(model.model_type)
         if known is None:
             return ()

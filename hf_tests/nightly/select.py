@@ -78,6 +78,21 @@ def models(
     return tuple(chosen.values())
 
 
+def each_family(registry: Registry, models: Sequence[Model], count: int) -> tuple[Model, ...]:
+    """At most ``count`` of the models of each family: its default model, then in the file's order.
+
+    A part of every kind of model and every method, where all of them would take too long.
+    """
+    chosen: list[Model] = []
+    for name in dict.fromkeys(model.family for model in models):
+        default = registry.family(name).default_model
+        own = sorted(
+            (model for model in models if model.family == name), key=lambda m: m.id != default
+        )
+        chosen += own[:count]
+    return tuple(chosen)
+
+
 def check_devices(names: Sequence[str]) -> None:
     """Raise UsageError for a name that no device can have, wherever one looks."""
     from hf_tests import hardware

@@ -119,9 +119,10 @@ def summary(sources: Iterable[tuple[Model, Source]], choice: str) -> str:
         line += " (random weights)"
     missing = [m for m, source in pairs if source.kind != "local" and cached_checkpoint(m) is None]
     size = sum(model.download_mb or 0.0 for model in missing)
+    least = "at least " if any(model.download_mb is None for model in missing) else ""
     if choice == "hub":
-        return f"{line}; {_size(size)} to download" if missing else line
-    return f"{line}; --weights hub would download {_size(size)}" if missing else line
+        return f"{line}; {least}{_size(size)} to download" if missing else line
+    return f"{line}; --weights hub would download {least}{_size(size)}" if missing else line
 
 
 def _size(mib: float) -> str:

@@ -39,7 +39,7 @@ def _arguments(model_type: str | None) -> frozenset[str] | None:
         cls = CONFIG_MAPPING[model_type]
     except KeyError:
         return None
-    names: set[str] = set(getattr(cls, "attribute_map", ()))
+    names: set[str] = {name for pair in cls.attribute_map.items() for name in pair}
     for base in cls.__mro__:
         if "__init__" in vars(base):
             names.update(inspect.signature(vars(base)["__init__"]).parameters)

@@ -1,0 +1,19 @@
+"""State-space and other recurrent language models, and their hybrids."""
+
+if __package__ in (None, ""):  # run as a file: python hf_tests/test_vit.py
+    import pathlib
+    import sys
+
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from hf_tests import family, module_cli
+
+
+class TestMamba(family.FamilyTestCase):
+    """The mamba family of the registry."""
+
+    family = "mamba"
+
+
+if __name__ == "__main__":
+    module_cli.main(TestMamba)
