@@ -1,17 +1,19 @@
-"""Whether a job measures what a loop by hand measures: ``python benchmarks/latency.py``.
+"""Whether a job measures what others measure: ``python benchmarks/latency.py``.
 
 A checkpoint of a published configuration with random weights is made once. Then, in turns, so that
-a drift of the machine's speed touches all alike, its forward pass is timed by jobs under every
-launch method and by a loop of a few lines in an interpreter of its own, with no other code of the
-suite around it, and there by torch.utils.benchmark too. Prints the machine, each way's median of
-medians in milliseconds, its ratio to the loop, and the share of a core that the runner's own
-process used meanwhile.
+a drift of the machine's speed touches all alike, the same call on it is timed by jobs under every
+launch method, and each in an interpreter of its own with no other code of the suite around it: by
+a loop of a few lines, by torch.utils.benchmark and by pyperf. The call is the forward pass, or
+greedy generation for a model that generates. Prints the machine, each way's median of medians in
+milliseconds, its ratio to the loop, and the share of a core that the runner's own process used
+meanwhile. pyperf is left out where it is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import statistics
 import subprocess
 import sys
@@ -19,102 +21,111 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-from hf_tests import cache, dependencies, hardware, registry
+from benchmarks import real_sized
+from hf_tests import dependencies, hardware, registry
 from hf_tests.isolation import environment, launcher_of
 from hf_tests.job import Job
 from hf_tests.nightly import schedule
 
 METHODS = ("fork", "spawn")
 TEXT = "The quick brown fox jumps over the lazy dog near the {mask} bank. " + "It was late. " * 24
+PROMPT = "Once upon a time, a small robot"
 
-MAKE = """
-import sys, shutil, torch, transformers
-name, tiny, target = sys.argv[1:]
-shutil.copytree(tiny, target, dirs_exist_ok=True)
-cls = getattr(transformers, name)
-config = cls.config_class(vocab_size=transformers.AutoConfig.from_pretrained(tiny).vocab_size)
-torch.manual_seed(0)
-cls(config).save_pretrained(target)
+LOAD = """
+import json, statistics, sys, time, torch, transformers
+name, folder, text, warmup, trials, seconds, output = {arguments!r}
+tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+model = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32).eval()
+inputs = tokenizer(text.replace("{{mask}}", tokenizer.mask_token or ""), return_tensors="pt")
+if model.can_generate():
+    options = dict(do_sample=False, num_beams=1, min_new_tokens=12, max_new_tokens=12)
+    options["suppress_tokens"] = sorted(set(tokenizer.all_special_ids))
+    options["pad_token_id"] = tokenizer.eos_token_id
+    call = lambda: model.generate(**inputs, **options)
+else:
+    call = lambda: model(**inputs)
 """
 
 LOOP = """
-import statistics, sys, time, torch, transformers
-name, folder, text, warmup, trials = sys.argv[1:]
-tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-model = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32).eval()
-inputs = tokenizer(text.replace("{mask}", tokenizer.mask_token or ""), return_tensors="pt")
 times = []
 with torch.inference_mode():
-    for trial in range(int(warmup) + int(trials)):
+    for trial in range(warmup + trials):
         start = time.perf_counter()
-        model(**inputs)
+        call()
         times.append(time.perf_counter() - start)
-print(statistics.median(times[int(warmup):]))
-from torch.utils.benchmark import Timer
-timer = Timer("model(**inputs)", globals=globals(), num_threads=torch.get_num_threads())
-with torch.inference_mode():
-    print(timer.blocked_autorange(min_run_time=sum(times[int(warmup):])).median)
+json.dump(statistics.median(times[warmup:]), open(output, "w"))
 """
 
+TORCH = """
+from torch.utils.benchmark import Timer
+timer = Timer("call()", globals=globals(), num_threads=torch.get_num_threads())
+with torch.inference_mode():
+    for _ in range(warmup):
+        call()
+    json.dump(timer.blocked_autorange(min_run_time=seconds).median, open(output, "w"))
+"""
 
-def loop(job: Job) -> tuple[float, float]:
-    """Median seconds of the loop by hand, and of torch.utils.benchmark in the same process."""
-    assert job.checkpoint is not None
-    arguments = (job.model.class_name, job.checkpoint, TEXT, str(job.warmup), str(job.trials))
-    variables = environment.of_job(job, Path(tempfile.gettempdir()))
-    done = subprocess.run(
-        [sys.executable, "-c", LOOP, *arguments],
-        stdout=subprocess.PIPE,
+PYPERF = """
+import pyperf
+runner = pyperf.Runner(processes=1, values=trials, warmups=warmup, loops=1)
+with torch.inference_mode():
+    found = runner.bench_func("call", call)
+if found is not None and not runner.args.worker:
+    json.dump(found.median(), open(output, "w"))
+"""
+
+SCRIPTS = {"loop by hand": LOOP, "torch.utils.benchmark": TORCH, "pyperf": PYPERF}
+
+
+def alone(job: Job, way: str, text: str, seconds: float, folder: Path) -> float:
+    """Median seconds that one of SCRIPTS finds in an interpreter of its own."""
+    script, output = folder / "alone.py", folder / "alone.json"
+    arguments = (
+        *(job.model.class_name, job.checkpoint, text),
+        *(job.warmup, job.trials, seconds, str(output)),
+    )
+    script.write_text(LOAD.format(arguments=arguments) + SCRIPTS[way])
+    variables = environment.of_job(job, folder)
+    inherit = ["--quiet", f"--inherit-environ={','.join(variables)}"] if way == "pyperf" else []
+    subprocess.run(
+        [sys.executable, str(script), *inherit],
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=variables,
-        text=True,
         check=True,
     )
-    by_hand, by_torch = done.stdout.split()
-    return float(by_hand), float(by_torch)
+    return float(json.loads(output.read_text()))
 
 
 def main() -> None:
     """Parse the command line, make the checkpoint, measure in turns, print."""
-    parser = argparse.ArgumentParser(description="Whether a job measures what a loop measures.")
+    parser = argparse.ArgumentParser(description="Whether a job measures what others measure.")
     parser.add_argument("--rounds", type=int, default=7, help="default: 7")
     parser.add_argument("--trials", type=int, default=15, help="of each round; default: 15")
-    parser.add_argument("--model", default="bert-base-uncased", help="one that fills a mask")
+    parser.add_argument("--model", default="bert-base-uncased", help="default: bert-base-uncased")
     options = parser.parse_args()
     model = next(item for item in registry.load().models if item.id == options.model)
-    model = dataclasses.replace(model, samples={"text": TEXT})
+    text = PROMPT if model.task == "text-generation" else TEXT
+    model = dataclasses.replace(model, samples={"text": text})
     machine = hardware.detect()
     print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
     print(f"torch {dependencies.version('torch')}  {model.class_name}, random weights, float32\n")
+    ways = [way for way in SCRIPTS if way != "pyperf" or dependencies.version("pyperf")]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        from hf_tests.probe import checkpoints
-
-        tiny = str(checkpoints.tiny_folder(model, Path(cache.default_folder())))
-        checkpoint = str(folder / "checkpoint")
-        command = [sys.executable, "-c", MAKE, model.class_name, tiny, checkpoint]
-        subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
-        job = Job(
-            model,
-            "cpu",
-            ("from_pretrained",),
-            "local",
-            checkpoint,
-            "",
-            600.0,
-            trials=options.trials,
-            min_trials=options.trials,
-            warmup=3,
+        job = real_sized.job(
+            model, real_sized.make(model, folder / "checkpoint"), trials=options.trials
         )
         launchers = {method: launcher_of(method, [job]) for method in METHODS}
-        names = ("loop by hand", "torch.utils.benchmark", *METHODS)
-        medians: dict[str, list[float]] = {name: [] for name in names}
+        medians: dict[str, list[float]] = {name: [] for name in (*ways, *METHODS)}
         shares = []
         for _ in range(options.rounds):
-            for name, median in zip(names, loop(job), strict=False):
-                medians[name].append(median)
+            for way in ways:
+                seconds = sum(medians["loop by hand"][-1:]) * options.trials
+                medians[way].append(alone(job, way, text, seconds, folder))
             for method, launcher in launchers.items():
                 path, log = folder / "stream", folder / "log"
                 path.unlink(missing_ok=True)
@@ -139,7 +150,7 @@ def main() -> None:
         print(f"{name:21} {cells} {ratio:12.3f}")
     print(f"\nThe runner used {statistics.median(shares):.2%} of a core while a job ran.")
     if base < 0.05:
-        print("The model takes less than 50 ms a pass, too little to compare to 3 %.")
+        print("The call takes less than 50 ms, too little to compare to 3 %.")
 
 
 if __name__ == "__main__":

@@ -25,12 +25,13 @@ def processor(job: Job, folder: str) -> Any:
 def begin(job: Job, record: Record, folder: str) -> memory.PeakMemory:
     """Keep what is true just before the network is loaded; returns the watch on its memory."""
     record.note(page_cache_share=page_cache.share(folder))
+    memory.warm_up()
     return memory.PeakMemory(job.device)
 
 
 def note_network(record: Record, network: Any) -> None:
     """Keep the parameters, size and dtype of a torch network that has just been loaded."""
-    record.note(memory_after_load_mb=memory.resident_mb())
+    record.note(memory_after_load_mb=memory.settled_mb())
     count, size = memory.model_size(network)
     dtype = str(network.dtype).removeprefix("torch.")
     record.note(num_parameters=count, model_size_mb=size, dtype=dtype)

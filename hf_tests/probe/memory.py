@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ class PeakMemory:
 
     def __init__(self, device: str = "cpu") -> None:
         self._cuda = device if device.partition(":")[0] == "cuda" else None
+        self.before_mb = settled_mb()
         with contextlib.suppress(OSError):
             CLEAR_REFS.write_text("5")
         if self._cuda is not None:
             import torch
 
             torch.cuda.reset_peak_memory_stats(torch.device(self._cuda))
-        self.before_mb = resident_mb()
 
     def peak_mb(self) -> float | None:
         """Peak resident set; None where the system keeps no peak."""
@@ -63,6 +64,23 @@ class PeakMemory:
         import torch
 
         return float(torch.cuda.max_memory_reserved(torch.device(self._cuda))) / MIB
+
+
+def settled_mb() -> float | None:
+    """Resident set without what the process has freed and its allocator still holds.
+
+    The GNU C library gives that back when it is asked (malloc_trim(3)); others are not asked.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident_mb()
+
+
+def warm_up() -> None:
+    """Let torch start its threads, whose stacks and buffers are no model's memory."""
+    import torch
+
+    bool(torch.isfinite(torch.ones(MIB)).all())
 
 
 def resident_mb() -> float | None:

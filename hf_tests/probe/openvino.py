@@ -53,7 +53,7 @@ def check(job: Job, record: Record) -> None:
     parts = (record.measurement.tokenizer_load_time, record.measurement.model_load_time)
     record.note(
         load_time=sum(part or 0.0 for part in parts),
-        memory_after_load_mb=memory.resident_mb(),
+        memory_after_load_mb=memory.settled_mb(),
         model_size_mb=constants_mb(network),
         dtype=job.dtype or "float32",
     )
