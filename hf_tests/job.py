@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,8 @@ class Job:
     beside the single sample input; ``reference_dir`` the folder where the jobs of a run keep the
     outputs that others are held against, empty where each makes its own. With ``convert_anew`` no
     kept conversion to OpenVINO is used, nor the new one kept; all that are kept take at most
-    ``cache_limit_gb`` GB.
+    ``cache_limit_gb`` GB. ``commit`` and ``weights_sha256`` say which checkpoint it is, where that
+    is known; ``unfetched`` are the fields of a result that say why it could not be had.
     """
 
     model: Model
@@ -58,6 +60,9 @@ class Job:
     dtype: str = ""
     batch_sizes: tuple[int, ...] = ()
     reference_dir: str = ""
+    commit: str | None = None
+    weights_sha256: str | None = None
+    unfetched: Mapping[str, str] = dataclasses.field(default_factory=dict)
     convert_anew: bool = False
     cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
 
@@ -113,6 +118,8 @@ def result_for(job: Job, method: str, status: str, **fields: Any) -> outcome.Che
         task=job.model.task,
         class_name=job.model.class_name,
         weights=job.weights,
+        commit=job.commit,
+        weights_sha256=job.weights_sha256,
         isolation=job.isolation,
         status=status,
         **fields,

@@ -226,6 +226,8 @@ class CheckResult:
     status: str
     isolation: str = "none"
     checkpoint: str | None = None
+    commit: str | None = None
+    weights_sha256: str | None = None
     error_type: str = "none"
     error: str | None = None
     traceback: str | None = None

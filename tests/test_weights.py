@@ -10,9 +10,9 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from hf_tests import cache, hardware
+from hf_tests import cache, checkpoint_files, hardware
 from hf_tests.probe import checkpoints
-from tests import support
+from tests import hub, support
 from tests.hub import Hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -141,7 +141,13 @@ class TestHub(unittest.TestCase):
         self.assertIn("1 model: 1 from the Hub; 0.5 GB to download", done.stdout)
         (row,) = run["checks"]
         self.assertEqual((row["status"], row["weights"]), ("passed", "hub"))
-        self.assertEqual(run["jobs"][0]["isolation"], "spawn", "it had to reach the Hub")
+        document = json.loads((self.results / "latest" / row["file"]).read_text())
+        support.validate("model", document)
+        entry = document["results"]["from_pretrained_cpu"]
+        self.assertEqual(entry["commit"], hub.COMMIT)
+        self.assertEqual(
+            entry["weights_sha256"], checkpoint_files.file_digest(folder / "model.safetensors")
+        )
         self.assertFalse([item for item in self.hub.requests if item.endswith(".bin")])
         before = len(self.hub.requests)
         done, _ = self.run_tests("--model", "gpt2", "--dry-run")

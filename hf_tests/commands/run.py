@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
+import os
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +94,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: a folder or the Hub's cache, else tiny; tiny: random weights, built here; "
         "hub: published ones, downloaded if need be (default: auto)",
+    )
+    how.add_argument(
+        "--force",
+        action="store_true",
+        help="download even what the disk seems to have no room for",
     )
     how.add_argument(
         "--timeout",
@@ -179,6 +187,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--list-families", action="store_true", help="the registry's families")
     look.add_argument("--list-models", action="store_true", help="the registry's models")
     look.add_argument("--list-devices", action="store_true", help="this machine's devices")
+    look.add_argument(
+        "--prefetch", action="store_true", help="download the published checkpoints, and no more"
+    )
     look.add_argument("--dry-run", action="store_true", help="the plan: one line a job")
     says = parser.add_mutually_exclusive_group()
     says.add_argument("--quiet", action="store_true", help="say only what failed, and the summary")
@@ -216,6 +227,8 @@ def run(options: argparse.Namespace) -> int:
     registry = select.registry(options.registry)
     if options.list_families:
         return listing.families(registry)
+    if options.prefetch:
+        options.weights = "hub"
     models = select.models(registry, options.family, options.model, options.weights)
     if options.each_family:
         if options.all or options.model:
@@ -277,6 +290,9 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         return nightly.USAGE if chosen.problems else nightly.OK
     if len(chosen.problems) == len(models):
         return nightly.USAGE
+    chosen = _fetched(chosen, options)
+    if options.prefetch:
+        return _prefetched(chosen)
     folder = RunFolder.create(Path(options.results_dir))
     folder.lock()
     return _execute(chosen, folder, options)
@@ -295,7 +311,33 @@ def _resume(options: argparse.Namespace) -> int:
     _conduct(options)
     done = f"{len(taken_up.done)} of {len(taken_up.plan.jobs)} jobs are done"
     print(f"resuming {folder.run_id}: {done}\n{taken_up.plan.headline}", flush=True)
+    taken_up = dataclasses.replace(taken_up, plan=_fetched(taken_up.plan, options, taken_up.done))
     return _execute(taken_up.plan, folder, options, taken_up)
+
+
+def _fetched(chosen: Plan, options: argparse.Namespace, done: Collection[str] = ()) -> Plan:
+    """The plan with its published checkpoints downloaded, but for those of jobs that are done."""
+    from hf_tests.nightly import downloads
+
+    if options.quiet:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    left = [job for job in chosen.jobs if job.name not in done]
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    prepared = {job.name: job for job in downloads.prepare(left, say, options.force)}
+    jobs = tuple(prepared.get(job.name, job) for job in chosen.jobs)
+    return dataclasses.replace(chosen, jobs=jobs)
+
+
+def _prefetched(chosen: Plan) -> int:
+    """Say which checkpoints are there; returns the exit status."""
+    from hf_tests.nightly import run as nightly
+
+    jobs = {job.model.id: job for job in chosen.jobs if job.weights == "hub"}
+    lacking = [model_id for model_id, job in jobs.items() if job.unfetched]
+    print(f"{len(jobs) - len(lacking)} of {len(jobs)} published checkpoints are in the Hub's cache")
+    if not jobs:
+        return nightly.NOTHING_TESTED
+    return nightly.BAD if lacking else nightly.OK
 
 
 def _conduct(options: argparse.Namespace) -> Conduct:

@@ -198,6 +198,8 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "class": result.class_name,
         "weights": result.weights,
         "checkpoint": result.checkpoint,
+        "commit": result.commit,
+        "weights_sha256": result.weights_sha256,
         "status": result.status,
         "reason": result.reason,
         "isolation": result.isolation,

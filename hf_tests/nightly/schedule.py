@@ -224,7 +224,15 @@ class Schedule:
 
 
 def _lacking(job: Job) -> JobOutcome | None:
-    """The outcome of a job that lacks a library for each of its checks: no process is started."""
+    """The outcome of a job that lacks its checkpoint, or a library for each of its checks.
+
+    No process is started.
+    """
+    if job.unfetched:
+        status = outcome.ERROR if "error" in job.unfetched else outcome.SKIPPED
+        fields: dict[str, Any] = {"stage": "download", **job.unfetched}
+        unfetched = tuple(result_for(job, method, status, **fields) for method in job.methods)
+        return JobOutcome(job, unfetched, None)
     results = []
     for method in job.methods:
         reason = dependencies.unmet_for(job.model.dependencies, method)
