@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hf_tests.commands import listing
+from hf_tests.commands import listing, report
 from hf_tests.nightly.usage import UsageError
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--no-cache", action="store_true", help="convert models for OpenVINO anew, keep nothing"
     )
     how.add_argument("--no-report", action="store_true", help="write no report.html at the end")
+    report.formats(how)
     look = parser.add_argument_group("look without testing")
     look.add_argument("--list-families", action="store_true", help="the registry's families")
     look.add_argument("--list-models", action="store_true", help="the registry's models")
@@ -253,6 +254,7 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
 
     if options.trials and options.min_trials and options.min_trials > options.trials:
         raise UsageError("--min-trials is more than --trials")
+    report.check(options)
     _conduct(options)  # what cannot be is said before looking around
     wanted = select.check_methods(options.method)
     names = ["cpu"] if options.cpu_only else options.device
@@ -308,6 +310,7 @@ def _resume(options: argparse.Namespace) -> int:
     for name in ("isolation", "jobs", "fail_fast", "rerun_failed"):
         if getattr(options, name) is None:
             setattr(options, name, taken_up.options.get(name))
+    report.check(options)
     _conduct(options)
     done = f"{len(taken_up.done)} of {len(taken_up.plan.jobs)} jobs are done"
     print(f"resuming {folder.run_id}: {done}\n{taken_up.plan.headline}", flush=True)
@@ -403,12 +406,9 @@ def _report(folder: RunFolder, options: argparse.Namespace) -> None:
 
     ``runner.py report`` writes it at any later time.
     """
-    if options.no_report:
-        return
     try:
-        from hf_tests.report import page, reading
-
-        print(page.write(reading.read(folder)))
+        says = report.write(folder, options, html=not options.no_report)
+        print(says, end="\n" if says else "")
     except Exception as error:  # noqa: BLE001 - see above
         print(
             f"runner.py: the report could not be written ({type(error).__name__}: {error}); "

@@ -20,6 +20,7 @@ from hf_tests.nightly.store import write_bytes
 from hf_tests.nightly.wording import status_words
 from hf_tests.report import bars, figures, wording
 from hf_tests.report.forms import Check, Model, Run
+from hf_tests.report.past import HEIGHT, NO_PAST, WIDTH, Past
 
 NAME = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,14 +79,14 @@ class Trouble:
     checks: tuple[tuple[int, Check], ...]
 
 
-def write(run: Run) -> Path:
+def write(run: Run, past: Past = NO_PAST) -> Path:
     """Write the page into the run's folder; returns its path."""
     path = run.path / NAME
-    write_bytes(path, render(run).encode())
+    write_bytes(path, render(run, past).encode())
     return path
 
 
-def render(run: Run) -> str:
+def render(run: Run, past: Past = NO_PAST) -> str:
     """The page."""
     places = {(model.family, model.id): place for place, model in enumerate(run.models)}
     counts = Counter(check.status for check in run.checks)
@@ -95,6 +96,7 @@ def render(run: Run) -> str:
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return _environment().get_template("report.html").render(
         run=run,
+        past=past,
         verdict=_verdict(run),
         counts=[(status, counts[status]) for status in _known_first(counts)],
         weights=_weights(run),
@@ -137,6 +139,7 @@ def _environment() -> Environment:
         "time": _time,
     }
     environment.globals |= {"tabular": _tabular, "PREDICTIONS": PREDICTIONS}
+    environment.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT}
     return environment
 
 
