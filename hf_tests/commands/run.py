@@ -8,7 +8,7 @@ import functools
 import os
 import random
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from hf_tests.nightly.usage import UsageError
 if TYPE_CHECKING:
     from hf_tests.nightly.plan import Plan
     from hf_tests.nightly.resume import TakenUp
-    from hf_tests.nightly.run import Conduct
+    from hf_tests.nightly.run import Conduct, Finished
     from hf_tests.nightly.store import RunFolder
     from hf_tests.registry import Model
 
@@ -165,6 +165,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="finish an interrupted run (default: the newest one)",
     )
+    how.add_argument(
+        "--nightly",
+        action="store_true",
+        help="one night: run what failed or is beyond its history once more, compare with the "
+        "night before, print only what changed",
+    )
+    how.add_argument(
+        "--keep",
+        type=_count,
+        metavar="N",
+        help="with --nightly: keep the folders of the newest N runs; the history has them all",
+    )
+    how.add_argument(
+        "--notify",
+        metavar="COMMAND",
+        help="with --nightly: a command that gets the night's summary as JSON on standard input",
+    )
     how.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
     how.add_argument(
         "--cache-dir",
@@ -230,6 +247,8 @@ def run(options: argparse.Namespace) -> int:
         return listing.families(registry)
     if options.prefetch:
         options.weights = "hub"
+    if not options.nightly and (options.keep or options.notify):
+        raise UsageError("--keep and --notify go with --nightly")
     models = select.models(registry, options.family, options.model, options.weights)
     if options.each_family:
         if options.all or options.model:
@@ -243,10 +262,45 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.all and (options.family or options.model):
         raise UsageError("--all does not go with --family or --model")
+    if options.nightly and not options.dry_run:
+        return _night(models, options)
     return _test(models, options)
 
 
-def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
+def _night(models: Sequence[Model], options: argparse.Namespace) -> int:
+    """A run that is silent when nothing has changed since the night before."""
+    import contextlib
+    import io
+
+    from hf_tests.commands.compare import thresholds_of
+    from hf_tests.nightly import night
+
+    limits = thresholds_of([], options.registry)
+    options.rerun_failed = True
+    ended: list[Finished] = []
+    with night.alone(Path(options.results_dir)):
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told):
+            status = _test(
+                models, options, lambda folder: night.suspects(folder, limits), ended.append
+            )
+        if not ended:
+            print(told.getvalue(), end="")
+            return status
+        found = night.conclude(ended[0], limits, options.keep)
+    if options.notify:
+        night.notify(options.notify, found)
+    if found.text:
+        print(found.text)
+    return found.exit_status
+
+
+def _test(
+    models: Sequence[Model],
+    options: argparse.Namespace,
+    suspects: Callable[[RunFolder], Collection[tuple[str, str, str]]] | None = None,
+    ended: Callable[[Finished], None] | None = None,
+) -> int:
     from hf_tests import hardware
     from hf_tests.nightly import plan, select
     from hf_tests.nightly import run as nightly
@@ -297,7 +351,7 @@ def _test(models: Sequence[Model], options: argparse.Namespace) -> int:
         return _prefetched(chosen)
     folder = RunFolder.create(Path(options.results_dir))
     folder.lock()
-    return _execute(chosen, folder, options)
+    return _execute(chosen, folder, options, None, suspects, ended)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -362,6 +416,8 @@ def _execute(
     folder: RunFolder,
     options: argparse.Namespace,
     taken_up: TakenUp | None = None,
+    suspects: Callable[[RunFolder], Collection[tuple[str, str, str]]] | None = None,
+    ended: Callable[[Finished], None] | None = None,
 ) -> int:
     from hf_tests import hardware
     from hf_tests.isolation import launcher_of
@@ -390,6 +446,7 @@ def _execute(
             watcher,
             taken_up,
             _conduct(options),
+            suspects,
         )
     except Unfit as reason:
         raise UsageError(f"--isolation {options.isolation} is not to be had: {reason}") from None
@@ -398,6 +455,8 @@ def _execute(
         watcher.close()
     print(f"\n{summary.text(finished)}")
     _report(folder, options)
+    if ended is not None:
+        ended(finished)
     return finished.exit_status
 
 

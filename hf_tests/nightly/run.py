@@ -7,7 +7,7 @@ import dataclasses
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,9 @@ USAGE = 2
 NOTHING_TESTED = 3
 FRAMEWORK = 4
 INTERRUPTED = 130
+
+Check = tuple[str, str, str]
+"""Model, device and method of a check."""
 
 TESTED = frozenset(outcome.STATUSES) - {outcome.SKIPPED}
 
@@ -86,12 +89,14 @@ def execute(
     watcher: Watcher,
     taken_up: TakenUp | None = None,
     conduct: Conduct = Conduct(),
+    suspects: Callable[[RunFolder], Collection[Check]] | None = None,
 ) -> Finished:
     """Run a plan, or what is left of it, and write the run's files into its folder.
 
-    ``taken_up`` is what an earlier part of the run left. Each model's file is written again
-    whenever one of its jobs ends, so that an interruption, or a fault of this program, loses
-    nothing that was measured.
+    ``taken_up`` is what an earlier part of the run left. ``suspects`` names the checks that are to
+    be run once more beside those that failed, once all are in the folder's files. Each model's file
+    is written again whenever one of its jobs ends, so that an interruption, or a fault of this
+    program, loses nothing that was measured.
     """
     start = time.monotonic()
     described = metadata.of_run(
@@ -121,7 +126,11 @@ def execute(
         for item in schedule.run(jobs, before):
             report.add(item)
         if conduct.rerun_failed:
-            again = [job for item in report.outcomes if (job := _again(item)) is not None]
+            slow: Collection[Check] = ()
+            if suspects is not None and not interruption.requested:
+                write_run(folder, report.outcomes, report.machine, described)
+                slow = suspects(folder)
+            again = [job for item in report.outcomes if (job := _again(item, slow)) is not None]
             for item in schedule.rerun(again, resume.done_before(folder, again)):
                 report.add_rerun(item)
         wall = time.monotonic() - start
@@ -192,12 +201,16 @@ class _Report:
         return tuple(self._outcomes[name] for name in sorted(names, key=self._places.__getitem__))
 
 
-def _again(item: JobOutcome) -> Job | None:
-    """The job of what failed in another one, to be run once more; None where nothing did.
+def _again(item: JobOutcome, slow: Collection[Check]) -> Job | None:
+    """The job of what failed or is suspect in another one, to be run once more; None for nothing.
 
     What was not run or was ended because the run was interrupted has not failed.
     """
-    bad = [r.method for r in item.results if r.is_bad and r.error_type != "interrupted"]
+    bad = [
+        r.method
+        for r in item.results
+        if (r.is_bad and r.error_type != "interrupted") or (r.model, r.device, r.method) in slow
+    ]
     return item.job.replace(methods=tuple(bad), attempt=2) if bad else None
 
 

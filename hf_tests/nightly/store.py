@@ -9,7 +9,7 @@ import tempfile
 import time
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hf_tests import filenames
 from hf_tests.job import Job
@@ -27,6 +27,7 @@ class RunFolder:
         self.results = results
         self.run_id = run_id
         self.path = results / run_id
+        self._lock: TextIO | None = None
 
     @classmethod
     def create(cls, results: Path) -> RunFolder:
@@ -57,11 +58,18 @@ class RunFolder:
             import fcntl
         except ImportError:
             return
+        self.unlock()
         self._lock = (self.path / ".lock").open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(f"the run {self.run_id} is still going on.") from None
+
+    def unlock(self) -> None:
+        """Let others at this run."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     @property
     def models(self) -> Path:
