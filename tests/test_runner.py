@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import random
+import re
 import select
 import shutil
 import signal
@@ -79,7 +80,7 @@ class TestLists(unittest.TestCase):
 
     def test_some_of_each_family(self) -> None:
         done = support.runner("--list-models", "--each-family", "2", "--family", "llama", "sam")
-        listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+        listed = [line.split()[0] for line in done.stdout.splitlines() if re.match("  \\S", line)]
         self.assertEqual(
             listed,
             [

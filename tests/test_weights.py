@@ -10,7 +10,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from hf_tests import cache, checkpoint_files, hardware
+from hf_tests import cache, checkpoint_files, hardware, hub_cache
+from hf_tests import registry as registries
 from hf_tests.probe import checkpoints
 from tests import hub, support
 from tests.hub import Hub
@@ -92,6 +93,33 @@ class TestHubCache(unittest.TestCase):
         entry = document["results"]["from_pretrained_cpu"]
         self.assertIn(COMMIT, entry["checkpoint"])
         self.assertEqual(row["file"], "models/gpt/someone%2Ftuned.json")
+
+    def test_the_list_says_what_is_there(self) -> None:
+        self.put("gpt2", "gpt2")
+        done = support.runner("--list-models", "--family", "gpt", environment=self.environment)
+        self.assertRegex(done.stdout, r"(?m)^  gpt2 +523 MB GPT2LMHeadModel \(cached\)$")
+        self.assertRegex(done.stdout, r"(?m)^  distilgpt2 +\d+ MB GPT2LMHeadModel$")
+        registry = json.loads(registries.DEFAULT_PATH.read_text())
+        entry = registry["families"]["gpt"]["models"]["gpt2"]
+        entry |= {"gated": True, "parameters": 10**13}
+        path = self.folder / "registry.json"
+        path.write_text(json.dumps(registry))
+        options = ("--list-models", "--family", "gpt", "--registry", str(path))
+        done = support.runner(*options, environment=self.environment)
+        self.assertRegex(done.stdout, r"(?m)\(gated, cached, too large here\)$")
+
+    def test_the_cache_is_found_as_the_client_finds_it(self) -> None:
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        snapshot = self.put("someone/tuned", "distilgpt2")
+        self.assertEqual(hub_cache.folder(), Path(HF_HUB_CACHE))
+        cache = Path(self.environment["HF_HUB_CACHE"])
+        self.assertEqual(hub_cache.snapshot(cache, "someone/tuned"), snapshot)
+        self.assertEqual(hub_cache.snapshot(cache, "someone/tuned", COMMIT), snapshot)
+        for name in ("someone/other", "../hub", "/etc", "a/b/c"):
+            self.assertIsNone(hub_cache.snapshot(cache, name), name)
+        (snapshot / "model.safetensors").unlink()
+        self.assertIsNone(hub_cache.snapshot(cache, "someone/tuned"))
 
     def test_unlisted_models_cannot_be_tiny(self) -> None:
         self.put("someone/tuned", "distilgpt2")

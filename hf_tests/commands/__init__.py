@@ -10,7 +10,7 @@ from __future__ import annotations
 RUN = "run"
 
 COMMANDS: dict[str, str] = {
-    "cache": "Show or clear what is kept between runs: tiny checkpoints, converted models.",
+    "cache": "Show or clear what is kept: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
     "coverage": "Show how much of transformers has an entry, is built, passes.",
     "doctor": "Say whether it could run here, on what, and what to mend.",

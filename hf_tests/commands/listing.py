@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hf_tests import hub_cache
 
 if TYPE_CHECKING:
     from hf_tests.hardware import Hardware
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 ID_WIDTH = 38
+MIB = 1024 * 1024
+FLOAT32_BYTES = 4  # as the CPU and the reference have each parameter
 
 
 def families(registry: Registry) -> int:
@@ -22,18 +28,46 @@ def families(registry: Registry) -> int:
 
 
 def models(registry: Registry, models: Sequence[Model]) -> int:
-    """Print models under their families; returns the exit status."""
+    """Print models under their families: published size, class, and what there is to know."""
+    cache, memory = hub_cache.folder(), _memory_mb()
     name = min(max(len(model.id) for model in models), ID_WIDTH)
     for family in dict.fromkeys(model.family for model in models):
         print(f"{family}: {registry.family(family).description}")
         for model in models:
-            if model.family == family:
-                gated = " (gated)" if model.gated else ""
-                line = f"  {model.id:{name}} {model.class_name}{gated}"
-                if len(line) > WIDTH:
-                    line = f"  {model.id}\n{'':{WIDTH // 4}}{model.class_name}{gated}"
-                print(line)
+            if model.family != family:
+                continue
+            size = _size(model.download_mb)
+            marks = ", ".join(_marks(model, cache, memory))
+            text = f"{model.class_name}{f' ({marks})' if marks else ''}"
+            line = f"  {model.id:{name}} {size:>7} {text}"
+            if len(line) > WIDTH:
+                line = f"  {model.id:{name}} {size:>7}\n{'':{WIDTH // 8}}{text}"
+            print(line)
     return 0
+
+
+def _marks(model: Model, cache: Path, memory: float | None) -> list[str]:
+    marks = ["gated"] if model.gated else []
+    if not Path(model.id).is_absolute() and hub_cache.snapshot(cache, model.id, model.revision):
+        marks.append("cached")
+    needed = model.parameters * FLOAT32_BYTES / MIB if model.parameters else model.download_mb
+    if memory is not None and needed is not None and needed > memory:
+        marks.append("too large here")
+    return marks
+
+
+def _size(mib: float | None) -> str:
+    if mib is None:
+        return "?"
+    return f"{mib / 1024:.1f} GB" if mib >= 1000 else f"{mib:.0f} MB"
+
+
+def _memory_mb() -> float | None:
+    """This machine's memory; psutil, which knows it everywhere, takes too long to import here."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MIB
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def devices(machine: Hardware) -> int:
