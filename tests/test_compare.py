@@ -163,6 +163,14 @@ class TestFigures(Nights):
         found = self.after(quiet, day=11)
         self.assertEqual((found.worse, len(found.unsure)), ((), 1))
 
+    def test_a_job_that_cannot_tell_is_busy_when_the_others_are(self) -> None:
+        busy = nights.timed(0.5, "gpt2", busy_cores=1.0)
+        short = again(nights.timed(0.02, busy_cores=None), 0.02, busy_cores=None)
+        found = self.after(busy, short, day=11)
+        self.assertEqual((found.worse, found.unsure), ((), ()))
+        found = self.after(nights.timed(0.5, "gpt2"), short, day=12)
+        self.assertEqual(len(found.worse), 1)
+
     def test_suspects(self) -> None:
         nights.write(self.results, 11, [nights.timed(0.0125), nights.timed(0.5, "gpt2")])
         with query.opened(self.results) as history:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from hf_tests.history.metrics import JUDGED, SPEED, Metric
 from hf_tests.history.noise import Limit, Verdict
 from hf_tests.history.query import Change, Point, Trend
 from hf_tests.history.record import Check, Condition, Record
+
+BUSY_SHARE = 0.5  # of a run's jobs that could tell; then the rest of them are busy too
 
 NOT_BEFORE = "not measured before"
 BUSY = "measured while other processes were busy"
@@ -66,14 +69,16 @@ class Figures:
     ) -> None:
         self._base, self._new, self._limits = base.run, new.run, limits
         self._trends = {(trend.model, trend.key, trend.variant): trend for trend in trends}
-        self._busy = {
-            *_busy_jobs((p.run_id, t.model, t.device, p.figures) for t in trends for p in t.points),
-            *_busy_jobs(
-                (record.run.id, check.model, check.device, check.figures)
-                for record in (base, new)
-                for check in record.checks
-            ),
-        }
+        self._busy = busy_jobs(
+            itertools.chain(
+                ((p.run_id, t.model, t.device, p.figures) for t in trends for p in t.points),
+                (
+                    (record.run.id, check.model, check.device, check.figures)
+                    for record in (base, new)
+                    for check in record.checks
+                ),
+            )
+        )
 
     def found(
         self,
@@ -213,13 +218,30 @@ def _kind(verdict: Verdict, metric: Metric, is_old: bool) -> str:
     return "worse" if is_worse else "better"
 
 
-def _busy_jobs(
-    rows: Iterable[tuple[str, str, str, Mapping[str, float]]],
-) -> Iterable[tuple[str, str, str]]:
-    """The jobs beside which other processes were busy: short checks cannot tell that themselves."""
+Row = tuple[str, str, str, Mapping[str, float]]
+"""Run, model, device and figures of a check."""
+
+
+def busy_jobs(rows: Iterable[Row]) -> set[tuple[str, str, str]]:
+    """The jobs beside which other processes were busy.
+
+    A check of a few milliseconds cannot tell, nor do loading and converting: a job is busy where
+    one of its checks was, and all of a run are where half of its jobs that could tell were.
+    """
+    told: dict[tuple[str, str, str], bool] = {}
+    jobs: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
     for run_id, model, device, figures in rows:
-        if (figures.get("busy_cores") or 0.0) > latency.BUSY_CORES:
-            yield run_id, model, device
+        job = run_id, model, device
+        jobs[run_id].add(job)
+        cores = figures.get("busy_cores")
+        if cores is not None:
+            told[job] = told.get(job, False) or cores > latency.BUSY_CORES
+    found = {job for job, is_busy in told.items() if is_busy}
+    for every in jobs.values():
+        known = [told[job] for job in every if job in told]
+        if known and sum(known) >= len(known) * BUSY_SHARE:
+            found |= every
+    return found
 
 
 def _unlike(old: Condition, new: Condition) -> str:
