@@ -36,6 +36,7 @@ def check(job: Job, record: Record) -> None:
         with record.timed("move", "device_time"):
             network = network.eval().to(devices.torch_device(job.device))
             devices.synchronize(job.device)
+    record.stage = "model"
     integrity.check_loading(info)
     integrity.check_values(network)
     integrity.check_tokenizer(processor, network.config)

@@ -87,9 +87,10 @@ CUDA_CASES = (
 """What torch says of CUDA, all of it as one type and with a text."""
 
 MESSAGES = (
-    (Diagnosis("out_of_memory"), r"can't allocate memory|not enough memory|bad_alloc|"
+    (Diagnosis("out_of_memory"), r"(can't|Cannot) allocate memory|not enough memory|bad_alloc|"
      "MPS backend out of memory|CL_OUT_OF_(HOST_MEMORY|RESOURCES)|CL_MEM_OBJECT_ALLOCATION_FAIL|"
      "Exceeded max size of memory"),
+    (Diagnosis("disk_full"), "iostream error"),  # all that OpenVINO says of a file cut short
     (Diagnosis("remote_code_required"), "trust_remote_code"),
     (Diagnosis("corrupt_checkpoint"), "size mismatch for|does not appear to have a file named|"
      "Error no file named|ignore_mismatched_sizes|is not a valid JSON file|Can't load (tokenizer|"
@@ -111,7 +112,8 @@ QUOTED = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Failure|Checkpoint)): (.*)
 EXCUSES = (ImportError, NotImplementedError, LookupError, AttributeError)
 """What code catches to try another way. What that way then raises has another cause."""
 
-FILES = frozenset({"JSONDecodeError", "UnicodeDecodeError"})
+FILES = frozenset({"JSONDecodeError", "UnicodeDecodeError", "FileNotFoundError"})
+"""What a checkpoint's file that is not there or not text makes its reader raise."""
 
 
 def diagnose(error: BaseException, stage: str | None = None) -> Diagnosis:
