@@ -85,6 +85,18 @@ def check_tokenizer(processor: Any, config: Any) -> None:
         )
 
 
+def check_vocabulary(processor: Any) -> None:
+    """Raise CorruptCheckpoint where a tokenizer knows nothing but its special tokens.
+
+    Without its files a class of tokenizers makes an empty one, and says nothing.
+    """
+    tokenizer = base.tokenizer_of(processor)
+    if not hasattr(tokenizer, "get_vocab"):
+        return
+    if len(tokenizer.get_vocab()) <= len(set(tokenizer.all_special_tokens)):
+        raise CorruptCheckpoint("the tokenizer's vocabulary is empty: its files are missing")
+
+
 def check_class(network: Any, class_name: str) -> None:
     """Raise CorruptCheckpoint where the checkpoint's own config leads to another class."""
     found = type(network).__name__

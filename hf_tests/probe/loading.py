@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hf_tests.job import Job
-from hf_tests.probe import checkpoints, classes, memory, page_cache, tasks
+from hf_tests.probe import checkpoints, classes, integrity, memory, page_cache, tasks
 from hf_tests.probe.record import Record
 
 
@@ -19,7 +19,9 @@ def checkpoint(job: Job, record: Record) -> str:
 def processor(job: Job, folder: str) -> Any:
     """The tokenizer or processor in the folder that prepares the inputs of the job's task."""
     name = tasks.get(job.model.task).processor_class
-    return classes.transformers_class(name).from_pretrained(folder)
+    found = classes.transformers_class(name).from_pretrained(folder)
+    integrity.check_vocabulary(found)
+    return found
 
 
 def begin(job: Job, record: Record, folder: str) -> memory.PeakMemory:
