@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import unittest
 from typing import Any
 from xml.etree import ElementTree
@@ -124,6 +125,50 @@ class TestPast(unittest.TestCase):
         page = (results / "20260101T023000Z-night01/report.html").read_text(encoding="utf-8")
         self.assertIn("Nothing to compare with", page)
         self.assertNotIn("<svg", page)
+
+
+class TestIndex(unittest.TestCase):
+    def test_nights_models_totals_and_links(self) -> None:
+        results = support.temporary_folder(self)
+        for day in range(1, 4):
+            checks = [nights.timed(0.01), nights.timed(0.01, "gpt2")]
+            if day == 3:
+                checks[1] = nights.changed(
+                    checks[1], status="failed", error_type="wrong_output", error="it is wrong"
+                )
+            nights.write(results, day, checks)
+        for command in (("report",), ("report", "--index")):
+            done = support.runner(*command, "--results-dir", str(results))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        text = (results / "index.html").read_text(encoding="utf-8")
+        self.assertIn("3 nights; the newest has 1 of 2 checks passed, 1 went wrong", text)
+        links = set(re.findall(r'href="([^"#]+)', text))
+        self.assertEqual(links, {"20260103T023000Z-night03/report.html"}, "of those that are there")
+        row = re.search(r"<bdi>gpt2</bdi>.*?</tr>", text, flags=re.DOTALL)
+        assert row is not None
+        self.assertEqual(re.findall(r"chip s-(\w+)", row[0]), ["passed", "passed", "failed"])
+        self.assertIn("<td>1</td><td>1</td><td>2</td><td>50.0 %</td>", text)
+
+    def test_ids_are_escaped(self) -> None:
+        results = support.temporary_folder(self)
+        made.write(results, [made.passed("<script>alert(1)</script>\u202e'\"")])
+        done = support.runner("report", "--index", "--results-dir", str(results))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = (results / "index.html").read_text(encoding="utf-8")
+        self.assertNotIn("<script", text)
+        self.assertNotIn("\u202e", text)
+        self.assertIn("&lt;script&gt;", text)
+
+    def test_without_runs_and_with_words_that_do_not_go_together(self) -> None:
+        results = support.temporary_folder(self)
+        for words, says in (
+            ((), "no finished run yet"),
+            (("latest2",), "about all runs"),
+            (("--json", "x"), "about all runs"),
+        ):
+            done = support.runner("report", "--index", *words, "--results-dir", str(results))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
 
 
 def _is_valid(schema: Any, path: Any) -> bool:

@@ -29,6 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a run's id, its folder or its run.json (default: the newest finished run)",
     )
+    parser.add_argument(
+        "--index",
+        action="store_true",
+        help="write index.html into the results folder in place of a report: all runs, models by "
+        "nights",
+    )
     formats(parser)
     parser.add_argument("--registry", metavar="FILE", help="in place of the shipped registry.json")
     parser.add_argument("--results-dir", metavar="DIR", default="results", help="default: results")
@@ -46,6 +52,13 @@ def formats(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report and print its path; returns the exit status."""
+    if options.index:
+        from hf_tests.report import index
+
+        if options.run != LATEST or any(getattr(options, name) for name in FORMATS):
+            raise UsageError("--index is about all runs; it takes neither RUN nor a format.")
+        print(index.write(Path(options.results_dir)))
+        return 0
     from hf_tests.report import reading
 
     check(options)

@@ -94,11 +94,11 @@ def render(run: Run, past: Past = NO_PAST) -> str:
     lines = [_line(place, model, run.devices) for place, model in enumerate(run.models)]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return _environment().get_template("report.html").render(
+    return environment().get_template("report.html").render(
         run=run,
         past=past,
         verdict=_verdict(run),
-        counts=[(status, counts[status]) for status in _known_first(counts)],
+        counts=[(status, counts[status]) for status in in_order(counts)],
         weights=_weights(run),
         versions=_versions(run.versions),
         lines=_by_family(lines),
@@ -118,8 +118,9 @@ def render(run: Run, past: Past = NO_PAST) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Where templates come from, and what they may call."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -127,7 +128,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters |= {
+    made.filters |= {
         "seconds": wording.seconds,
         "mebibytes": wording.mebibytes,
         "count": wording.count,
@@ -138,9 +139,9 @@ def _environment() -> Environment:
         "path": lambda name: quote(name, errors="replace"),
         "time": _time,
     }
-    environment.globals |= {"tabular": _tabular, "PREDICTIONS": PREDICTIONS}
-    environment.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT}
-    return environment
+    made.globals |= {"tabular": _tabular, "PREDICTIONS": PREDICTIONS}
+    made.globals |= {"WIDTH": WIDTH, "HEIGHT": HEIGHT}
+    return made
 
 
 def _finalize(item: Any) -> Any:
@@ -184,7 +185,7 @@ def _line(place: int, model: Model, devices: Sequence[str]) -> Line:
                 len(found[status]),
                 tuple(dict.fromkeys(check.error_type for check in found[status])),
             )
-            for status in _known_first(found, WORST_FIRST)
+            for status in in_order(found, WORST_FIRST)
         )
         cells.append((device, chips))
     words = {model.id, model.family, model.description}
@@ -200,7 +201,7 @@ def _by_family(lines: Iterable[Line]) -> dict[str, list[Line]]:
     return families
 
 
-def _known_first(found: Iterable[str], order: Sequence[str] = outcome.STATUSES) -> list[str]:
+def in_order(found: Iterable[str], order: Sequence[str] = outcome.STATUSES) -> list[str]:
     """Those statuses that were found, in an order; ones that nobody knows at the end."""
     there = set(found)
     return [status for status in order if status in there] + sorted(there - set(order))
@@ -237,7 +238,7 @@ def _filters(run: Run) -> list[tuple[str, str, list[tuple[str, str]]]]:
     checks = run.checks
     families = dict.fromkeys(check.family for check in checks)
     errors = sorted({check.error_type for check in checks} - {"none"})
-    statuses = _known_first(check.status for check in checks)
+    statuses = in_order(check.status for check in checks)
     return [
         ("family", "Family", [(name, name) for name in families]),
         ("status", "Status", [(name, status_words(name)) for name in statuses]),
