@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -18,6 +20,7 @@ SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Beside the weights, what decides how a model and its tokenizer behave."""
 
 BLOCK = 4 * MIB
+LARGEST_HEADER = 100 * MIB  # the format's own limit
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,6 +42,39 @@ def weights_mb(folder: Path) -> float | None:
     """Size of a checkpoint's weight files in MiB; None where they are not all there."""
     files = weight_files(folder)
     return sum(path.stat().st_size for path in files) / MIB if files else None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many values a checkpoint's weight files hold, and the bytes that they take there."""
+
+    parameters: int
+    size: int
+
+
+def stored(folder: Path) -> Stored | None:
+    """What the headers of a checkpoint's weight files say; None where they cannot be read.
+
+    A file begins with its header's length (8 bytes, little endian) and the header, as JSON:
+    https://github.com/huggingface/safetensors#format.
+    """
+    parameters = size = 0
+    files = weight_files(folder)
+    try:
+        for path in files:
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                if length > LARGEST_HEADER:
+                    return None
+                header = json.loads(file.read(length))
+            for name, tensor in header.items():
+                if name != "__metadata__":
+                    parameters += math.prod(tensor["shape"])
+                    first, last = tensor["data_offsets"]
+                    size += last - first
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Stored(parameters, size) if files else None
 
 
 def weights_digest(folder: Path) -> str | None:

@@ -36,7 +36,7 @@ class Job:
     outputs that others are held against, empty where each makes its own. With ``convert_anew`` no
     kept conversion to OpenVINO is used, nor the new one kept; all that are kept take at most
     ``cache_limit_gb`` GB. ``commit`` and ``weights_sha256`` say which checkpoint it is, where that
-    is known; ``unfetched`` are the fields of a result that say why it could not be had.
+    is known; ``barred`` are the fields of a result that say why it is not started.
     """
 
     model: Model
@@ -62,7 +62,7 @@ class Job:
     reference_dir: str = ""
     commit: str | None = None
     weights_sha256: str | None = None
-    unfetched: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    barred: Mapping[str, str] = dataclasses.field(default_factory=dict)
     convert_anew: bool = False
     cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from hf_tests import cache, checkpoint_files, hardware, hub_cache
 from hf_tests import registry as registries
+from hf_tests.nightly import downloads, room
 from hf_tests.probe import checkpoints
 from tests import hub, support
 from tests.hub import Hub
@@ -127,6 +128,42 @@ class TestHubCache(unittest.TestCase):
         done = support.runner(*arguments, environment=self.environment)
         self.assertEqual(done.returncode, 2)
         self.assertIn("is not in the registry, so no tiny checkpoint can be built", done.stderr)
+
+
+class TestRoom(unittest.TestCase):
+    """A folder whose weights would not fit into the memory once they are float32."""
+
+    def test_weights_that_the_device_has_no_room_for(self) -> None:
+        folder = support.temporary_folder(self)
+        (folder / "tuned").mkdir()
+        tiny = checkpoints.folder_of(support.job("gpt2"))
+        shutil.copy(tiny / "config.json", folder / "tuned")
+        free = hardware.free_memory_mb()
+        assert free is not None
+        count = int(free * 0.7 * hardware.MIB) // 2  # values of two bytes
+        entry = {"dtype": "BF16", "shape": [count], "data_offsets": [0, 2 * count]}
+        header = json.dumps({"__metadata__": {"format": "pt"}, "w": entry}).encode()
+        path = folder / "tuned" / "model.safetensors"
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        os.truncate(path, 8 + len(header) + 2 * count)  # sparse: it takes no disk
+        self.assertEqual(
+            checkpoint_files.stored(folder / "tuned"), checkpoint_files.Stored(count, 2 * count)
+        )
+        options = ("--model", str(folder / "tuned"), "--results-dir", str(folder / "results"))
+        done = support.runner(*options, "--cpu-only", "--method", "from_pretrained")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        run = json.loads((folder / "results" / "latest" / "run.json").read_text())
+        (row,) = run["checks"]
+        self.assertEqual((row["status"], row["error_type"]), ("skipped", "out_of_memory"))
+        self.assertRegex(
+            row["reason"],
+            r"take \d+ MiB in float32, and cpu has \d+ MiB free; --force tries all the same",
+        )
+        job = support.job("gpt2").replace(checkpoint=str(folder / "tuned"), weights="local")
+        self.assertIsNotNone(room.too_large(job))
+        self.assertIsNone(room.too_large(job.replace(dtypes=("float32", "bfloat16"))))
+        (forced,) = downloads.prepare([job.replace(checkpoint=str(tiny))], print, force=True)
+        self.assertFalse(forced.barred)
 
 
 class TestHub(unittest.TestCase):

@@ -98,7 +98,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--force",
         action="store_true",
-        help="download even what the disk seems to have no room for",
+        help="try even what the disk or the device's memory seems to have no room for",
     )
     how.add_argument(
         "--timeout",
@@ -380,7 +380,8 @@ def _fetched(chosen: Plan, options: argparse.Namespace, done: Collection[str] = 
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     left = [job for job in chosen.jobs if job.name not in done]
     say = functools.partial(print, file=sys.stderr, flush=True)
-    prepared = {job.name: job for job in downloads.prepare(left, say, options.force)}
+    found = downloads.prepare(left, say, options.force, to_run=not options.prefetch)
+    prepared = {job.name: job for job in found}
     jobs = tuple(prepared.get(job.name, job) for job in chosen.jobs)
     return dataclasses.replace(chosen, jobs=jobs)
 
@@ -390,7 +391,7 @@ def _prefetched(chosen: Plan) -> int:
     from hf_tests.nightly import run as nightly
 
     jobs = {job.model.id: job for job in chosen.jobs if job.weights == "hub"}
-    lacking = [model_id for model_id, job in jobs.items() if job.unfetched]
+    lacking = [model_id for model_id, job in jobs.items() if job.barred]
     print(f"{len(jobs) - len(lacking)} of {len(jobs)} published checkpoints are in the Hub's cache")
     if not jobs:
         return nightly.NOTHING_TESTED

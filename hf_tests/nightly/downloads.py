@@ -19,6 +19,7 @@ from typing import Any
 from hf_tests import checkpoint_files
 from hf_tests.family import describe
 from hf_tests.job import Job
+from hf_tests.nightly import room
 from hf_tests.registry import Model
 
 ATTEMPTS = 5
@@ -55,43 +56,53 @@ class File:
     sha256: str | None
 
 
-def prepare(jobs: Sequence[Job], say: Say, force: bool = False) -> tuple[Job, ...]:
+def prepare(
+    jobs: Sequence[Job], say: Say, force: bool = False, to_run: bool = True
+) -> tuple[Job, ...]:
     """The same jobs with their checkpoints on this machine, and with what is known of those.
 
-    A job whose checkpoint could not be had says why, in ``unfetched``. With ``force`` the room on
-    the disk is not looked at.
+    A job that has no checkpoint, or no room for it on its device where it is ``to_run``, says why
+    in ``barred``. With ``force`` nobody looks for room, on the disk or on the device.
     """
-    known: dict[str, Mapping[str, Any]] = {}
+    fetched: dict[str, Mapping[str, Any]] = {}
+    digests: dict[str, str | None] = {}
     prepared = []
     for job in jobs:
-        if job.model.id not in known:
-            known[job.model.id] = _known(job, say, force)
-        prepared.append(job.replace(**known[job.model.id]))
+        name = job.model.id
+        if name not in fetched:
+            fetched[name] = _fetched(job, say, force)
+        job = job.replace(**fetched[name])
+        if to_run and not force and not job.barred:
+            reason = room.too_large(job)
+            if reason is not None:
+                kind = {"error_type": "out_of_memory", "stage": "move"}
+                job = job.replace(barred={"reason": reason, **kind})
+        if job.checkpoint is not None and not job.barred:
+            if name not in digests:
+                digests[name] = checkpoint_files.weights_digest(Path(job.checkpoint))
+            job = job.replace(weights_sha256=digests[name])
+        prepared.append(job)
     return tuple(prepared)
 
 
-def _known(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
-    """The fields of a model's jobs."""
+def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
+    """The fields of a model's jobs that tell where its checkpoint is."""
     folder = job.checkpoint
     if job.weights == "hub" and folder is None:
         try:
             folder = str(fetch(job.model, say, force))
         except NotTried as reason:
             say(f"{job.model.id}: {reason}")
-            return {"unfetched": {"reason": str(reason), "error_type": reason.kind}}
+            return {"barred": {"reason": str(reason), "error_type": reason.kind}}
         except Exception as error:  # noqa: BLE001 - whatever the client raises is a result
             found = describe(error, job, "download", job.methods[0])
             say(f"{job.model.id}: {found['error'].splitlines()[0]}")
-            return {"unfetched": found}
+            return {"barred": found}
     if folder is None:
-        return {"unfetched": {}}
+        return {"barred": {}}
     name = Path(folder).name
-    return {
-        "checkpoint": folder,
-        "unfetched": {},
-        "commit": name if job.weights == "hub" and SNAPSHOT.fullmatch(name) else None,
-        "weights_sha256": checkpoint_files.weights_digest(Path(folder)),
-    }
+    of_hub = job.weights == "hub" and SNAPSHOT.fullmatch(name)
+    return {"checkpoint": folder, "barred": {}, "commit": name if of_hub else None}
 
 
 def fetch(model: Model, say: Say, force: bool = False) -> Path:

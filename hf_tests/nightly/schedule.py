@@ -224,15 +224,15 @@ class Schedule:
 
 
 def _lacking(job: Job) -> JobOutcome | None:
-    """The outcome of a job that lacks its checkpoint, or a library for each of its checks.
+    """The outcome of a job that is barred, or lacks a library for each of its checks.
 
     No process is started.
     """
-    if job.unfetched:
-        status = outcome.ERROR if "error" in job.unfetched else outcome.SKIPPED
-        fields: dict[str, Any] = {"stage": "download", **job.unfetched}
-        unfetched = tuple(result_for(job, method, status, **fields) for method in job.methods)
-        return JobOutcome(job, unfetched, None)
+    if job.barred:
+        status = outcome.ERROR if "error" in job.barred else outcome.SKIPPED
+        fields: dict[str, Any] = {"stage": "download", **job.barred}
+        barred = tuple(result_for(job, method, status, **fields) for method in job.methods)
+        return JobOutcome(job, barred, None)
     results = []
     for method in job.methods:
         reason = dependencies.unmet_for(job.model.dependencies, method)
