@@ -35,7 +35,7 @@ class AutomaticSpeechRecognition(base.Task):
         )
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        if subject.network.can_generate():
+        if _generates(subject.network):
             # The tokens alone: not every speech model can return the logits of its steps.
             return generation.generate(subject, inputs)
         return subject.network(**inputs)
@@ -48,7 +48,7 @@ class AutomaticSpeechRecognition(base.Task):
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         size = base.vocabulary_size(subject.config)
-        if subject.network.can_generate():
+        if _generates(subject.network):
             ids = [int(token) for token in outputs[0]]
             judge.require(len(ids) >= base.NEW_TOKENS, f"only {len(ids)} tokens were generated")
             start = outputs.new_full((1, 1), subject.config.decoder_start_token_id)
@@ -69,7 +69,7 @@ class AutomaticSpeechRecognition(base.Task):
 
     def call(self, model: Model, pipe: Any) -> Any:
         sound = {"raw": self.waveform(model), "sampling_rate": samples.SAMPLING_RATE}
-        if pipe.model.can_generate():
+        if _generates(pipe.model):
             return pipe(sound, generate_kwargs=generation.greedy(pipe.tokenizer))
         return pipe(sound)
 
@@ -83,3 +83,9 @@ class AutomaticSpeechRecognition(base.Task):
         return base.Verdict(
             ({"text": base.short(text)},), Example(f"{seconds} s of a made sound", base.short(text))
         )
+
+
+def _generates(network: Any) -> bool:
+    """Whether a decoder writes the transcript: some that score frames have a ``generate`` too."""
+    start = getattr(network.config, "decoder_start_token_id", None)
+    return start is not None and bool(network.can_generate())

@@ -21,6 +21,7 @@ def greedy(tokenizer: Any) -> dict[str, Any]:
         "min_new_tokens": base.NEW_TOKENS,
         "max_new_tokens": base.NEW_TOKENS,
         "suppress_tokens": sorted(set(tokenizer.all_special_ids)),
+        "forced_eos_token_id": None,
     }
     if tokenizer.pad_token_id is None:
         settings["pad_token_id"] = tokenizer.eos_token_id

@@ -29,7 +29,7 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
 
     config_class = type(AutoConfig.for_model(model.model_type))
     values = AutoConfig.for_model(model.model_type, **model.config).to_dict()
-    derived.drop(values)
+    derived.drop(values, model.config)
     values = shrink.shrink(values, model.shrink)
     with _seeded(seed):
         tokenizer = processors.build_tokenizer(model, config_class, values, folder)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from hf_tests.probe.tiny import shrink
 
 
-def drop(values: dict[str, Any]) -> None:
+def drop(values: dict[str, Any], published: Collection[str]) -> None:
     """Remove, in place, sizes and lists that the configuration's class takes no argument for.
 
-    ``values`` is ``config.to_dict()``. Nested configurations are treated alike; one whose
-    model_type has no class of its own stays as it is.
+    What is ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested
+    configurations are treated alike; one whose model_type has no class of its own stays as it is.
     """
     for block in shrink.blocks(values):
         accepted = _arguments(block.get("model_type"))
         if accepted is None:
             continue
         for name in [name for name, value in block.items() if _is_size(name, value)]:
-            if name not in accepted:
+            if name not in accepted and name not in published:
                 del block[name]
 
 

@@ -44,7 +44,7 @@ def save_processor(
     if image_processor is not None:
         parts["image_processor"] = _image_processor(image_processor, values)
     extractor = _lookup(FEATURE_EXTRACTOR_MAPPING, config_class)
-    video = _lookup(VIDEO_PROCESSOR_MAPPING, config_class)
+    video = _installed(_lookup(VIDEO_PROCESSOR_MAPPING, config_class))
     processor = _lookup(_processors(), config_class)
     taken = _parameters(processor) if processor is not None else frozenset()
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
@@ -104,7 +104,13 @@ def _image_processor_class(model: Model, config_class: type) -> Any:
         if not is_torchvision_available() and hasattr(transformers, f"{name}Pil"):
             return getattr(transformers, f"{name}Pil")
         return getattr(transformers, name)
-    found = _lookup(IMAGE_PROCESSOR_MAPPING, config_class)
+    return _installed(_lookup(IMAGE_PROCESSOR_MAPPING, config_class))
+
+
+def _installed(found: Any) -> Any:
+    """The class that this installation would use, of those that a mapping has for a type."""
+    from transformers.utils import is_torchvision_available
+
     if isinstance(found, Mapping):
         order = ("torchvision", "pil") if is_torchvision_available() else ("pil", "torchvision")
         return next((found[backend] for backend in order if found.get(backend)), None)

@@ -77,6 +77,8 @@ def build(
 def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     import transformers
 
+    if not hasattr(transformers, class_name) and hasattr(transformers, f"{class_name}Fast"):
+        class_name = f"{class_name}Fast"  # 4.57 has no slow class of some names
     cls = classes.transformers_class(class_name)
     if not issubclass(cls, transformers.PreTrainedTokenizerFast):
         # 4.57 has a slow and a fast class of most names, and loads the fast one.
@@ -121,7 +123,9 @@ def _generic(cls: Any, spec: Mapping[str, Any]) -> Any:
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    settings = {"model_max_length": 512, **GENERIC_TOKENS, **spec.get("config", {})}
+    names = ["input_ids", "attention_mask"]  # 4.57 would add token types, which few models take
+    settings: dict[str, Any] = {"model_max_length": 512, "model_input_names": names}
+    settings |= {**GENERIC_TOKENS, **spec.get("config", {})}
     return cls(tokenizer_object=backend, **settings)
 
 
