@@ -15,7 +15,7 @@ from hf_tests.history.query import Change, Trend
 from hf_tests.history.record import Check, Record, Run
 from hf_tests.nightly.figures import FigureChange, Figures, Thresholds
 
-NIGHTS = 45  # runs of the history that a comparison looks at
+NIGHTS = 32  # runs of the history that a comparison looks at
 PARITY_FACTOR = 3.0  # beyond it an error relative to the reference is called changed
 PARITY_FLOOR = 1e-5  # rounding in float32
 SCORE_TOLERANCE = 1e-2  # of predictions' numbers, which are kept with four digits

@@ -136,7 +136,7 @@ class Figures:
                 )
             )
         alike = [point for point in earlier if point.condition == here]
-        if old is not None and old.condition(self._base) != here:
+        if old is not None and old.figures and old.condition(self._base) != here:
             return [], _unlike(old.condition(self._base), here)
         if earlier and not alike:
             return [], _unlike(earlier[-1].condition, here)
