@@ -45,8 +45,8 @@ WORST_FIRST = (
     outcome.SKIPPED,
 )
 FIRST_VERSIONS = ("transformers", "torch", "openvino", "optimum-intel")
-TEXT_BYTES = 1_500_000  # of tracebacks and logs in one page; the files have them all
-PREDICTIONS = 5
+TEXT_BYTES = 700_000  # of tracebacks and logs in one page; the files have them all
+PREDICTIONS = 3
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ document.addEventListener("DOMContentLoaded", () => {
     chips: all(".chip", row).map((chip) => ({
       chip,
       status: chip.dataset.s,
-      errors: chip.dataset.e.split(" "),
+      errors: (chip.dataset.e || "none").split(" "),
       device: chip.parentNode.dataset.d,
     })),
   }));
@@ -62,7 +62,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const { table, rows } of charts) {
       for (const row of rows) {
         const bars = all(".bar", row);
-        for (const bar of bars) bar.hidden = !fits(bar.dataset.d, bar.dataset.s, [bar.dataset.e]);
+        for (const bar of bars) bar.hidden = !fits(bar.dataset.d, bar.dataset.s || "passed", [bar.dataset.e]);
         row.hidden = !shown.has(row.dataset.m) || bars.every((bar) => bar.hidden);
       }
       table.hidden = rows.every((row) => row.hidden);
