@@ -210,13 +210,16 @@ def in_order(found: Iterable[str], order: Sequence[str] = outcome.STATUSES) -> l
 def _troubles(
     checks: Iterable[Check], places: Mapping[tuple[str, str], int], wanted: Any
 ) -> list[Trouble]:
-    """Checks that are wanted, those that say the same in one; the most first."""
-    groups: dict[tuple[str, str, str, str | None], list[tuple[int, Check]]] = {}
+    """Checks that are wanted, those that say the same in one; the most first.
+
+    Hints name the check, so the first one's stands for all.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[int, Check]]] = {}
     for check in checks:
         if wanted(check):
-            key = (check.status, check.error_type, check.message, check.hint)
+            key = (check.status, check.error_type, check.message)
             groups.setdefault(key, []).append((places[check.family, check.model], check))
-    found = [Trouble(*key, tuple(group)) for key, group in groups.items()]
+    found = [Trouble(*key, group[0][1].hint, tuple(group)) for key, group in groups.items()]
     return sorted(found, key=lambda trouble: -len(trouble.checks))
 
 
