@@ -42,7 +42,8 @@ class TestHubCache(unittest.TestCase):
 
     def test_auto_takes_what_is_cached(self) -> None:
         self.put("gpt2", "gpt2")
-        said = self.headline("--family", "gpt")
+        names = ("gpt2", "gpt2-medium", "distilgpt2", "EleutherAI/gpt-neo-125m")
+        said = self.headline("--model", *names)
         self.assertIn("4 models: 1 from the Hub, 3 tiny (random weights)", said)
         self.assertRegex(said, r"--weights hub would download 2\.\d GB")
         self.assertRegex(said, r"(?m)^gpt2 +cpu +hub ")
