@@ -318,12 +318,12 @@ class TestCommand(unittest.TestCase):
     def test_killed_at_any_moment_leaves_the_old_report_or_the_new_one(self) -> None:
         folder = made.write(self.results, made.every_status())
         report = folder.path / "report.html"
-        whole = page.render(reading.read(folder))
         old = "the old report"
         kills, seen = 0, set()
         start = time.perf_counter()
         subprocess.run(self.command(), check=True, stdout=subprocess.DEVNULL)
         took = time.perf_counter() - start
+        whole = report.read_text(encoding="utf-8")
         for moment in range(10):
             report.write_text(old)
             process = subprocess.Popen(
