@@ -74,7 +74,7 @@ document.addEventListener("DOMContentLoaded", () => {
       item.hidden = who.every((span) => span.hidden);
     }
     const some = shown.size === lines.length ? "" : `${shown.size} of `;
-    one("#shown").textContent = `${some}${lines.length} models`;
+    one("#shown").textContent = `${some}${lines.length} model${lines.length === 1 ? "" : "s"}`;
     one("#nothing").hidden = shown.size > 0;
   }
 
