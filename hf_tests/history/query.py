@@ -143,8 +143,7 @@ class History:
             "SELECT subject.number, subject.family, subject.model, subject.device, "
             "subject.method, subject.key, subject.variant, run.id, result.status, "
             "condition.text, result.figures, result.rest "
-            "FROM subject JOIN result ON result.subject = subject.number "
-            "JOIN run ON run.number = result.run "
+            f"{_ALL if model is None else _ONE}"
             "JOIN words AS condition ON condition.number = result.condition "
             f"WHERE {' AND '.join(wanted)} "
             "ORDER BY subject.family, subject.model, subject.key, subject.variant, "
@@ -225,6 +224,16 @@ def changes(before: Run | None, after: Run) -> tuple[Change, ...]:
         if before.versions.get(name) != after.versions.get(name)
     )
 
+
+# The database would read every run of a year for all checks' trends, if it chose the way itself.
+_ALL = (
+    "FROM run CROSS JOIN result ON result.run = run.number "
+    "CROSS JOIN subject ON subject.number = result.subject "
+)
+_ONE = (
+    "FROM subject CROSS JOIN result ON result.subject = subject.number "
+    "CROSS JOIN run ON run.number = result.run "
+)
 
 _RUN = (
     "SELECT run.id, run.started, run.machine, run.stamp, run.document, environment.number, "

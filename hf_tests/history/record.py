@@ -248,13 +248,14 @@ def figures_of(row: Mapping[str, Any]) -> dict[str, float]:
 def _run(document: Mapping[str, Any], stamp: str) -> Run:
     metadata, hardware = document["metadata"], document.get("hardware") or {}
     versions = dict(metadata.get("versions") or {})
+    cuda = (metadata.get("torch_build") or {}).get("cuda")
     versions |= {
         name: value
         for name, value in (
             ("hf-tests", metadata.get("version")),
             ("python", hardware.get("python")),
             ("system", hardware.get("system")),
-            ("cuda build", metadata.get("cuda_build")),
+            ("cuda build", cuda or metadata.get("cuda_build")),
             ("driver", _driver(hardware)),
         )
         if value is not None
