@@ -11,6 +11,7 @@ import os
 import time
 import traceback
 import unittest
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hf_tests import dependencies, hints, outcome, plain
@@ -19,6 +20,7 @@ from hf_tests.outcome import CheckResult, Row
 from hf_tests.registry import Expectation
 
 if TYPE_CHECKING:
+    from hf_tests.probe.properties.base import Holds
     from hf_tests.probe.record import Record, Skip
 
 
@@ -74,6 +76,14 @@ class FamilyTestCase(unittest.TestCase):
         """The model is converted, OpenVINO runs it, and the outputs are right."""
         self.run_checks("openvino")
 
+    def properties(self) -> tuple[Holds, ...]:
+        """What is special about the family: its methods ``property_*``, in alphabetical order.
+
+        Each is given the model that ``from_pretrained`` has loaded (`probe.properties.base`), says
+        what holds in its docstring, and raises WrongOutput where it does not.
+        """
+        return tuple(getattr(self, name) for name in dir(self) if name.startswith("property_"))
+
     def run_checks(self, method: str) -> None:
         """One subTest for each job that has the method; skipped where there is none."""
         jobs = [job for job in self.jobs or () if method in job.methods]
@@ -85,7 +95,7 @@ class FamilyTestCase(unittest.TestCase):
 
     def _check(self, job: Job, method: str) -> None:
         self.recorder.started(job, method)
-        result, error = run_check(job, method)
+        result, error = run_check(job, method, self.properties())
         self.recorder.finished(result)
         if result.status == outcome.SKIPPED:
             self.skipTest(result.reason or "")
@@ -97,10 +107,13 @@ class FamilyTestCase(unittest.TestCase):
             raise error
 
 
-def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]:
+def run_check(
+    job: Job, method: str, properties: Sequence[Holds] = ()
+) -> tuple[CheckResult, BaseException | None]:
     """Run one check and say how it ended; the exception that ended it is returned beside.
 
-    Only KeyboardInterrupt and SystemExit are not caught.
+    ``properties`` are the family's, which the method ``from_pretrained`` asks for. Only
+    KeyboardInterrupt and SystemExit are not caught.
     """
     from hf_tests.probe.record import Record, Skip
 
@@ -112,7 +125,7 @@ def run_check(job: Job, method: str) -> tuple[CheckResult, BaseException | None]
         try:
             if len(attempts) == 1:
                 _skip_where_it_cannot_apply(job, method)
-            _run_method(job.replace(dtype=dtype), method, attempt.record)
+            _run_method(job.replace(dtype=dtype), method, attempt.record, properties)
         except Skip as skip:
             attempt.skip = skip
             if not skip.of_dtype:
@@ -179,6 +192,7 @@ def _result(
         "duration": duration,
         "measurement": first.measurement,
         "parity": first.parity,
+        "properties": tuple(first.properties),
         "rows": tuple(row for attempt in attempts for row in attempt.rows(attempt is run[0])),
     }
     if first.verdict is not None:
@@ -246,12 +260,12 @@ def _skip_where_it_cannot_apply(job: Job, method: str) -> None:
         raise Skip(absent)
 
 
-def _run_method(job: Job, method: str, record: Record) -> None:
+def _run_method(job: Job, method: str, record: Record, properties: Sequence[Holds]) -> None:
     from hf_tests.probe import direct, openvino, pipeline
 
-    checks = {
-        "pipeline": pipeline.check,
-        "from_pretrained": direct.check,
-        "openvino": openvino.check,
+    checks: dict[str, Callable[[], None]] = {
+        "pipeline": lambda: pipeline.check(job, record),
+        "from_pretrained": lambda: direct.check(job, record, properties),
+        "openvino": lambda: openvino.check(job, record),
     }
-    checks[method](job, record)
+    checks[method]()

@@ -168,6 +168,24 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Property:
+    """What must hold of a family's models, whatever their weights, and whether it did.
+
+    ``says`` is the property in words; ``status`` one of passed, failed, error and skipped, with the
+    ``error`` or the ``reason``. ``nrmse`` is the largest difference found between outputs that have
+    to be the same, None where none were compared, and ``tolerance`` what is allowed.
+    """
+
+    name: str
+    says: str
+    status: str
+    error: str | None = None
+    reason: str | None = None
+    nrmse: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """Figures of a check in another dtype than its first, or on a batch.
 
@@ -240,6 +258,7 @@ class CheckResult:
     predictions: tuple[Any, ...] = ()
     examples: tuple[Example, ...] = ()
     parity: Parity | None = None
+    properties: tuple[Property, ...] = ()
     rows: tuple[Row, ...] = ()
     jobs_beside: int = 0
     rerun: Rerun | None = None
@@ -277,6 +296,7 @@ class CheckResult:
             "measurement": vars(self.measurement),
             "examples": [vars(example) for example in self.examples],
             "parity": None if self.parity is None else vars(self.parity),
+            "properties": [vars(item) for item in self.properties],
             "rows": [
                 {
                     **vars(row),
@@ -314,6 +334,7 @@ class CheckResult:
         )
         return cls(
             parity=parity,
+            properties=tuple(Property(**item) for item in values.pop("properties", ())),
             rows=rows,
             rerun=None if rerun is None else _rerun(rerun),
             measurement=measurement,

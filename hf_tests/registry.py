@@ -45,6 +45,15 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Without:
+    """A property of its family that a model does not have: why, and under what versions."""
+
+    property: str
+    reason: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ExportArguments:
     """Arguments that a conversion to OpenVINO needs under some versions, and why."""
 
@@ -88,6 +97,7 @@ class Model:
     shrink: Mapping[str, Any] = field(default_factory=dict)
     expected: tuple[Expectation, ...] = ()
     export: tuple[ExportArguments, ...] = ()
+    without: tuple[Without, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Model:
@@ -96,6 +106,7 @@ class Model:
         values["dependencies"] = tuple(values["dependencies"])
         values["expected"] = tuple(Expectation(**item) for item in values["expected"])
         values["export"] = tuple(ExportArguments(**item) for item in values["export"])
+        values["without"] = tuple(Without(**item) for item in values["without"])
         return cls(**values)
 
 
@@ -302,6 +313,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
                 ExportArguments(**item)
                 for item in (*block.get("export", ()), *entry.get("export", ()))
             ),
+            without=tuple(Without(**item) for item in entry.get("without", ())),
             **merged,
         )
         models.append(model)

@@ -205,6 +205,7 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "isolation": result.isolation,
         "jobs_beside": result.jobs_beside,
         "parity": vars(result.parity) if result.parity else None,
+        "properties": [vars(item) for item in result.properties],
         "rows": [
             {
                 "key": result.key + row.suffix,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hf_tests.job import Job
 from hf_tests.probe import (
     classes,
@@ -12,13 +14,15 @@ from hf_tests.probe import (
     reference,
     tasks,
 )
+from hf_tests.probe.properties import base as properties
 from hf_tests.probe.record import Record
 
 
-def check(job: Job, record: Record) -> None:
+def check(job: Job, record: Record, family: Sequence[properties.Holds] = ()) -> None:
     """Load, run, time and judge the job's model with its class's ``from_pretrained``.
 
-    Raises WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
+    ``family`` are the properties that its family's models have, asked for at the end. Raises
+    WrongOutput, CorruptCheckpoint, or whatever the libraries raise.
     """
     task = tasks.get(job.model.task)
     folder = loading.checkpoint(job, record)
@@ -48,4 +52,5 @@ def check(job: Job, record: Record) -> None:
     outputs = inference.measure(job, record, subject, inputs, peak)
     expected = reference.of(job, record, folder, processor, plain, network, outputs)
     inference.compare(job, record, subject, inputs, expected, outputs)
+    properties.hold(family, job, record, subject, inputs, outputs)
     inference.batches(job, record, subject, inputs, expected)

@@ -64,6 +64,8 @@ def _save_model(
     if model.generation:
         entries = vocabulary.resolve(model.generation, tokenizer)
         settings = network.generation_config.to_dict() | entries
+        # With it transformers 5 would write what follows from the model's configuration alone.
+        settings.pop("_from_model_config", None)
         network.generation_config = transformers.GenerationConfig.from_dict(settings)
     network.save_pretrained(str(folder), safe_serialization=True)
 

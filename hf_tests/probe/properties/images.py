@@ -1,0 +1,46 @@
+"""Properties of what reads images alone."""
+
+from __future__ import annotations
+
+from hf_tests.probe.judge import finite
+from hf_tests.probe.properties.base import Loaded
+
+SCALE = 2
+
+
+def images_beside_change_nothing(loaded: Loaded) -> None:
+    """An image gives the same logits alone and beside another in a batch."""
+    import torch
+
+    pixels = loaded.inputs["pixel_values"]
+    beside = torch.cat([pixels, pixels.flip(-1) * 0.5])
+    found = loaded.network(pixel_values=beside).logits
+    loaded.same(
+        found[:1],
+        loaded.outputs.logits,
+        "an image's logits differ beside another",
+    )
+
+
+def positions_interpolate(loaded: Loaded) -> None:
+    """A larger image gets interpolated positions; one of the model's own size keeps its own."""
+    import torch
+
+    def logits(pixels: torch.Tensor, **arguments: bool) -> torch.Tensor:
+        outputs: torch.Tensor = loaded.network(pixel_values=pixels, **arguments).logits
+        return outputs
+
+    pixels = loaded.inputs["pixel_values"]
+    height, width = pixels.shape[-2:]
+    loaded.same(
+        logits(pixels, interpolate_pos_encoding=True),
+        loaded.outputs.logits,
+        "interpolation to the model's own size changes logits",
+    )
+    large = torch.nn.functional.interpolate(pixels.float(), scale_factor=SCALE, mode="bilinear")
+    large = large.to(pixels.dtype)
+    found = logits(large, interpolate_pos_encoding=True)
+    finite(found, "logits of a larger image")
+    # The same patches in another order: only positions can tell the two apart.
+    moved = logits(large.roll((height, width), (-2, -1)), interpolate_pos_encoding=True)
+    loaded.different(moved, found, "logits of a larger image do not depend on its patches' places")

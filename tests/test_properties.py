@@ -1,0 +1,419 @@
+"""What is special about a family: listed by name, and each property fails where it is broken."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import unittest
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import torch
+
+from hf_tests import family as families
+from hf_tests import stream
+from hf_tests.family import run_check
+from hf_tests.job import Job
+from hf_tests.nightly import merge
+from hf_tests.outcome import CheckResult
+from hf_tests.probe import worker
+from hf_tests.probe.judge import WrongOutput
+from hf_tests.probe.properties import base
+from hf_tests.probe.properties.base import Loaded
+from hf_tests.registry import Family, Without
+from tests import support
+
+Plant = Callable[[Loaded], contextlib.AbstractContextManager[Any]]
+
+
+def case_of(family: Family) -> type[families.FamilyTestCase]:
+    """The family's TestCase."""
+    module = importlib.import_module(family.module)
+    return next(
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, families.FamilyTestCase)
+        and value.family == family.name
+    )
+
+
+def wrapped(
+    part: Callable[[Loaded], Any],
+    name: str,
+    before: Callable[[dict[str, Any]], None] = lambda given: None,
+    after: Callable[[Any], Any] = lambda outputs: outputs,
+) -> Plant:
+    """A method of a part of the model whose named arguments or outputs are changed."""
+
+    @contextlib.contextmanager
+    def plant(loaded: Loaded) -> Iterator[None]:
+        whole = part(loaded)
+        method = getattr(whole, name)
+
+        @functools.wraps(method)
+        def spoilt(*arguments: Any, **given: Any) -> Any:
+            before(given)
+            return after(method(*arguments, **given))
+
+        with mock.patch.object(whole, name, spoilt):
+            yield
+
+    return plant
+
+
+def network(loaded: Loaded) -> Any:
+    return loaded.network
+
+
+def forward(before: Callable[[dict[str, Any]], None]) -> Plant:
+    """Other inputs than those that are given."""
+    return wrapped(network, "forward", before)
+
+
+def outputs(change: Callable[[Any], None]) -> Plant:
+    """Other outputs than those that the network gives, those of its own run too."""
+
+    def changed(found: Any) -> Any:
+        found = type(found)(**found)
+        change(found)
+        return found
+
+    @contextlib.contextmanager
+    def plant(loaded: Loaded) -> Iterator[None]:
+        spoilt = loaded.outputs
+        if "sequences" not in spoilt:  # what was generated is no output of the network
+            spoilt = changed(spoilt)
+        with (
+            mock.patch.object(loaded, "outputs", spoilt),
+            wrapped(network, "forward", after=changed)(loaded),
+        ):
+            yield
+
+    return plant
+
+
+def generate(**settings: Any) -> Plant:
+    """Generation with other settings than those that are given."""
+    return wrapped(network, "generate", lambda given: given.update(settings))
+
+
+def mask_ignored(given: dict[str, Any]) -> None:
+    """Padding is read like any other token."""
+    given["attention_mask"] = None
+
+
+def all_is_seen(given: dict[str, Any]) -> None:
+    """A mask of the model's own form that hides nothing, in place of the causal one."""
+    size = given["input_ids"].shape[1]
+    given["attention_mask"] = torch.zeros(1, 1, size, size)
+
+
+def second_half_lost(given: dict[str, Any]) -> None:
+    """A text is read up to its half."""
+    ids = given["input_ids"].clone()
+    ids[:, ids.shape[1] // 2 :] = 0
+    given["input_ids"] = ids
+
+
+def cache_dropped(given: dict[str, Any]) -> None:
+    """Every step forgets what was before it."""
+    given["past_key_values"] = None
+
+
+def positions_dropped(given: dict[str, Any]) -> None:
+    """Positions are counted from the padding's beginning."""
+    given["position_ids"] = None
+
+
+def neighbours_mixed(found: Any) -> None:
+    """Each position gets a little of the next."""
+    found.logits = found.logits + 0.1 * found.logits.roll(-1, 1)
+
+
+def batch_mixed(found: Any) -> None:
+    """Each row gets a little of all."""
+    found.logits = found.logits + 0.1 * found.logits.mean(0, keepdim=True)
+
+
+@contextlib.contextmanager
+def untied(loaded: Loaded) -> Iterator[None]:
+    """The output layer has a copy of the embeddings, or what was apart is shared."""
+    layer = loaded.network.get_input_embeddings()
+    other = torch.nn.Linear(*layer.weight.shape[::-1], bias=False)
+    other.weight = torch.nn.Parameter(layer.weight.clone())
+    found = other if loaded.config.tie_word_embeddings else layer
+    with mock.patch.object(loaded.network, "get_output_embeddings", lambda: found):
+        yield
+
+
+@contextlib.contextmanager
+def encoder_rerun(loaded: Loaded) -> Iterator[None]:
+    """The encoder is run again at every step."""
+
+    def again(given: dict[str, Any]) -> None:
+        if given.get("decoder_input_ids") is not None:
+            loaded.network.get_encoder()(input_ids=loaded.inputs["input_ids"])
+
+    with forward(again)(loaded):
+        yield
+
+
+def heads_repeated(found: Any) -> None:
+    """The cache holds a key for every query."""
+    for layer in found.past_key_values.layers:
+        layer.keys = layer.keys.repeat_interleave(2, 1)
+
+
+@contextlib.contextmanager
+def positions_forgotten(loaded: Loaded) -> Iterator[None]:
+    """A larger image gets no positions at all."""
+    part = loaded.network.vit.embeddings
+    whole = part.interpolate_pos_encoding
+
+    def spoilt(embeddings: Any, height: int, width: int) -> Any:
+        found = whole(embeddings, height, width)
+        return found if height == loaded.inputs["pixel_values"].shape[-2] else found * 0
+
+    with mock.patch.object(part, "interpolate_pos_encoding", spoilt):
+        yield
+
+
+def scale_forgotten(found: Any) -> None:
+    """Logits are the bare products."""
+    found.logits_per_image = found.image_embeds @ found.text_embeds.T
+
+
+def embeddings_doubled(found: Any) -> None:
+    found.image_embeds = found.image_embeds * 2
+
+
+def last_label_favoured(found: Any) -> None:
+    found.logits_per_image[:, -1] += 1.0
+
+
+def first_window_alone(given: dict[str, Any]) -> None:
+    given["input_features"] = given["input_features"][..., :3000]
+    given["attention_mask"] = given["attention_mask"][..., :3000]
+
+
+def labels_and_boxes_dropped(given: dict[str, Any]) -> None:
+    given.pop("input_labels", None)
+    if "input_boxes" in given:
+        given["input_points"] = given.pop("input_boxes")[:, :, None, :2]
+
+
+def first_prompt_first(found: Any) -> None:
+    """Scores are put in an order of their own."""
+    found.iou_scores = found.iou_scores.sort(1).values
+
+
+def embeddings_shifted(given: dict[str, Any]) -> None:
+    given["image_embeddings"] = given["image_embeddings"].roll(1, -1)
+
+
+def always_several(given: dict[str, Any]) -> None:
+    given["multimask_output"] = True
+
+
+def fewer_features(found: Any) -> Any:
+    """One feature of the first image is lost."""
+    features = getattr(found, "pooler_output", found)
+    return [features[0][1:]]
+
+
+def logits_scaled(found: Any) -> None:
+    found.logits = found.logits * 1.01
+
+
+def last_frame_lost(found: Any) -> None:
+    found.logits = found.logits[:, :-1]
+
+
+@contextlib.contextmanager
+def loudness_kept(loaded: Loaded) -> Iterator[None]:
+    with mock.patch.object(loaded.processor.feature_extractor, "do_normalize", False):
+        yield
+
+
+PLANTS: dict[str, dict[str, Plant]] = {
+    "bert": {
+        "both_sides": forward(second_half_lost),
+        "padding": forward(mask_ignored),
+        "tied_embeddings": untied,
+    },
+    "gpt": {
+        "cache": forward(cache_dropped),
+        "greedy": generate(do_sample=True),
+        "left_padding": forward(positions_dropped),
+        "no_look_ahead": forward(all_is_seen),
+        "tied_embeddings": untied,
+    },
+    "t5": {
+        "cache": forward(cache_dropped),
+        "encoder_runs_once": encoder_rerun,
+        "no_look_ahead": outputs(neighbours_mixed),
+        "padding": forward(mask_ignored),
+    },
+    "llama": {
+        "cache": generate(use_cache=False),
+        "grouped_query": outputs(heads_repeated),
+        "left_padding": forward(mask_ignored),
+        "no_look_ahead": forward(all_is_seen),
+        "tied_embeddings": untied,
+    },
+    "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
+    "clip": {
+        "label_order": outputs(last_label_favoured),
+        "logit_scale": outputs(scale_forgotten),
+        "normalised": outputs(embeddings_doubled),
+    },
+    "whisper": {
+        "language_and_task": generate(language="de"),
+        "long_sound": wrapped(network, "generate", first_window_alone),
+        "timestamps": generate(return_timestamps=False),
+    },
+    "sam": {
+        "embeddings": forward(embeddings_shifted),
+        "one_mask": forward(always_several),
+        "order": outputs(first_prompt_first),
+        "prompts": forward(labels_and_boxes_dropped),
+    },
+    "llava": {
+        "cache": forward(cache_dropped),
+        "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
+        "text_alone": outputs(logits_scaled),
+    },
+    "wav2vec2": {
+        "batch": outputs(batch_mixed),
+        "collapse": wrapped(
+            lambda loaded: loaded.tokenizer,
+            "decode",
+            lambda given: given.update(group_tokens=False),
+        ),
+        "frames": outputs(last_frame_lost),
+        "loudness": loudness_kept,
+    },
+}
+"""A defect for each property of the families' default models."""
+
+
+class TestPlanted(unittest.TestCase):
+    def test_every_property_holds_and_catches_its_defect(self) -> None:
+        for family in support.shipped().families:
+            with self.subTest(family=family.name):
+                properties = case_of(family)("test_from_pretrained").properties()
+                self.assertGreaterEqual(len(properties), 2)
+                self.assertEqual(
+                    sorted(PLANTS[family.name]), [base.name_of(item) for item in properties]
+                )
+                job = support.job(family.default_model, trials=1)
+                spoilt = [self.spoilt(family.name, item) for item in properties]
+                result, _ = run_check(job, "from_pretrained", [*properties, *spoilt])
+                self.assertEqual(result.status, "passed", f"{result.error}\n{result.traceback}")
+
+    def spoilt(self, family: str, asked: base.Holds) -> base.Holds:
+        name = base.name_of(asked)
+
+        def caught(loaded: Loaded) -> None:
+            """The property does not hold of the spoilt model."""
+            with PLANTS[family][name](loaded):
+                try:
+                    asked(loaded)
+                except WrongOutput as error:
+                    self.assertTrue(str(error))
+                    return
+            raise WrongOutput(f"the defect planted against {name} was not caught")
+
+        return caught
+
+
+class TestResult(unittest.TestCase):
+    """What a reader sees of them, in the result of the family's own TestCase in a worker."""
+
+    def run_worker(self, job: Job) -> CheckResult:
+        path = support.temporary_folder(self) / "job.jsonl"
+        writer = stream.Writer(path)
+        self.addCleanup(writer.close)
+        worker.run(job, writer)
+        (result,) = stream.results(stream.read(path))
+        return result
+
+    def job(self, **changes: Any) -> Job:
+        return support.job("bert-base-uncased", trials=1, methods=("from_pretrained",), **changes)
+
+    def test_listed_by_name(self) -> None:
+        result = self.run_worker(self.job())
+        self.assertEqual(result.status, "passed", result.error)
+        self.assertEqual(
+            [item.name for item in result.properties], ["both_sides", "padding", "tied_embeddings"]
+        )
+        padding = result.properties[1]
+        self.assertEqual(padding.says, "Padding a batch does not change a sequence's answer.")
+        assert padding.nrmse is not None and padding.tolerance is not None
+        self.assertLess(padding.nrmse, padding.tolerance)
+        document = merge.model_document(support.model(result.model), [result], {}, {})
+        entry = document["results"][result.key]
+        self.assertEqual(entry["properties"][1]["status"], "passed")
+
+    def test_failure_names_it_and_its_figures(self) -> None:
+        import transformers
+
+        whole = transformers.BertForMaskedLM.forward
+
+        def deaf(self: Any, *arguments: Any, **given: Any) -> Any:
+            mask_ignored(given)
+            return whole(self, *arguments, **given)
+
+        with mock.patch.object(transformers.BertForMaskedLM, "forward", deaf):
+            result = self.run_worker(self.job())
+        self.assertEqual((result.status, result.error_type), ("failed", "wrong_output"))
+        self.assertRegex(result.error or "", r"WrongOutput: padding: .*RMSE \S+, tolerance")
+        self.assertEqual(
+            [item.status for item in result.properties], ["passed", "failed", "passed"]
+        )
+
+    def test_error_inside_one(self) -> None:
+        def broken(loaded: Loaded) -> None:
+            """It ends."""
+            raise RuntimeError("an operator is missing")
+
+        result, _ = run_check(self.job(), "from_pretrained", [broken])
+        self.assertEqual((result.status, result.error_type), ("error", "other"))
+        self.assertEqual(result.properties[0].status, "error")
+        self.assertIn("an operator is missing", result.properties[0].error or "")
+
+    def test_model_without_one(self) -> None:
+        def never(loaded: Loaded) -> None:
+            """It cannot hold."""
+            raise WrongOutput("it was asked for all the same")
+
+        lacks = (Without("never", "its positions are averages"),)
+        model = dataclasses.replace(support.model("bert-base-uncased"), without=lacks)
+        result, _ = run_check(self.job(model=model), "from_pretrained", [never])
+        self.assertEqual(result.status, "passed", result.error)
+        self.assertEqual(
+            (result.properties[0].status, result.properties[0].reason),
+            ("skipped", "its positions are averages"),
+        )
+        others = (Without("never", "only then", {"transformers": "<1"}),)
+        model = dataclasses.replace(model, without=others)
+        result, _ = run_check(self.job(model=model), "from_pretrained", [never])
+        self.assertEqual(result.status, "failed")
+
+    def test_what_the_registry_excuses_does_fail(self) -> None:
+        """An excuse that is no longer needed has to go."""
+        for model in support.shipped().models:
+            if not model.without:
+                continue
+            case = case_of(support.shipped().family(model.family))("test_from_pretrained")
+            by_name = {base.name_of(item): item for item in case.properties()}
+            bare = dataclasses.replace(model, without=())
+            job = support.job(model.id, trials=1, model=bare)
+            for item in model.without:
+                with self.subTest(model=model.id, property=item.property):
+                    result, _ = run_check(job, "from_pretrained", [by_name[item.property]])
+                    self.assertNotEqual(result.status, "passed")
