@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hf_tests.probe.judge import finite
+from hf_tests.probe.judge import finite, shape
 from hf_tests.probe.properties.base import Loaded
 
 SCALE = 2
@@ -44,3 +44,16 @@ def positions_interpolate(loaded: Loaded) -> None:
     # The same patches in another order: only positions can tell the two apart.
     moved = logits(large.roll((height, width), (-2, -1)), interpolate_pos_encoding=True)
     loaded.different(moved, found, "logits of a larger image do not depend on its patches' places")
+
+
+def larger_images_are_read_whole(loaded: Loaded) -> None:
+    """A network without positions takes a larger image, and what is at its far edge counts."""
+    image = loaded.inputs["pixel_values"]
+    larger = image.repeat(1, 1, 2, 2)
+    answer = loaded.network(pixel_values=larger).logits
+    shape(answer, tuple(loaded.outputs.logits.shape), "logits of an image of twice the size")
+    finite(answer, "logits of an image of twice the size")
+    other = larger.clone()
+    other[..., -image.shape[-2] :, -image.shape[-1] :] = 0
+    answers = loaded.network(pixel_values=other).logits
+    loaded.different(answers, answer, "logits of an image with another lower right")
