@@ -15,6 +15,8 @@ from hf_tests import versions as versions_
 
 RANGES = {
     "fastjsonschema": ">=2.19",
+    "jinja2": ">=3.1",
+    "junitparser": ">=4",
     "numpy": ">=1.26",
     "openvino": ">=2025.0",
     "optimum-intel": ">=1.27",

@@ -22,6 +22,17 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ROOT / "hf_tests" / "schemas"
 TIMEOUT_S = 240.0
 
+SEVEN = (
+    "bert-base-uncased",
+    "distilbert-base-uncased",
+    "roberta-base",
+    "albert-base-v2",
+    "google/electra-small-generator",
+    "xlm-roberta-base",
+    "microsoft/mpnet-base",
+)
+"""Small models of one family, for runs of seven jobs."""
+
 
 def run(
     *arguments: str,

@@ -137,7 +137,7 @@ class TestBadInput(unittest.TestCase):
         )
 
     def test_nothing_to_do(self) -> None:
-        self.refuse(says="say what to test: --all, --family NAME or --model ID")
+        self.refuse(says="say what to test: --all, --each-family N, --family NAME or")
         self.refuse("--all", "--family", "bert", says="--all does not go with")
         self.refuse("--all", "--each-family", "2", says="--each-family does not go with")
         self.refuse(
@@ -161,8 +161,8 @@ class TestBadInput(unittest.TestCase):
         self.refuse("--model", str(self.folder), says="cannot be read as JSON")
         config.write_text("[]")
         self.refuse("--model", str(self.folder), says="names no model_type")
-        config.write_text('{"model_type": "mamba"}')
-        self.refuse("--model", str(self.folder), says="is a mamba model, and no family has such")
+        config.write_text('{"model_type": "abacus"}')
+        self.refuse("--model", str(self.folder), says="is a abacus model, and no family has such")
         config.write_text('{"model_type": "bert", "architectures": ["BertForTokenClassification"]}')
         self.refuse(
             "--model", str(self.folder), says="is of BertForTokenClassification; of bert models"
@@ -291,7 +291,7 @@ class TestRuns(unittest.TestCase):
         run, _ = self.documents()
         self.assertEqual([row["status"] for row in run["checks"]], ["error", "passed"])
         self.assertIn("(corrupt_checkpoint)", done.stdout)
-        self.assertIn("To repeat: python runner.py --model", " ".join(done.stdout.split()))
+        self.assertIn("then: python runner.py --model", " ".join(done.stdout.split()))
 
     def test_timeout(self) -> None:
         arguments = ("--cpu-only", "--weights", "tiny", "--isolation", "spawn", "--timeout", "1")
@@ -332,8 +332,8 @@ class TestRuns(unittest.TestCase):
         command = [
             sys.executable,
             "runner.py",
-            "--family",
-            "bert",
+            "--model",
+            *support.SEVEN,
             "--cpu-only",
             "--weights",
             "tiny",

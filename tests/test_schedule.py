@@ -441,7 +441,7 @@ class TestCutOff(unittest.TestCase):
         self.addCleanup(subprocess.run, ["umount", str(disk)], check=True)
         self.results = disk / "results"
         arguments = ("--results-dir", str(self.results), "--isolation", "fork")
-        bert = ("--family", "bert", "--cpu-only", "--weights", "tiny", "--jobs", "2")
+        bert = ("--model", *support.SEVEN, "--cpu-only", "--weights", "tiny", "--jobs", "2")
         done = support.runner(*bert, *arguments)
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("is full. What was written is whole", done.stderr)

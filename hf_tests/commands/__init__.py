@@ -13,7 +13,7 @@ COMMANDS: dict[str, str] = {
     "cache": "Show or clear what is kept: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
     "coverage": "Show how much of transformers has an entry, is built, passes.",
-    "compatibility": "Show which models work on which device, from all runs, and why not.",
+    "compatibility": "Show which models work on which device, and why not.",
     "doctor": "Say whether it could run here, on what, and what to mend.",
     "history": "Show the history: its runs, or one model's figures.",
     "report": "Write a run's report anew: one HTML file.",
