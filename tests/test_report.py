@@ -348,8 +348,7 @@ class TestCommand(unittest.TestCase):
 
 
 class TestEndOfARun(unittest.TestCase):
-    def test_written_and_never_in_the_way(self) -> None:
-        """A real run's numbers; and a run whose report cannot be written keeps its exit status."""
+    def test_has_the_run_s_own_numbers(self) -> None:
         results = support.temporary_folder(self)
         options = ("--model", "gpt2", "--cpu-only", "--weights", "tiny", "--method", "pipeline")
         done = support.runner(*options, "--results-dir", str(results))
