@@ -51,6 +51,7 @@ class Record:
         Whatever ends the check from now on has happened to the last one that was begun.
         """
         batch = Record()
+        batch.stage = "inference"  # which making so large an input is a part of
         batch.checkpoint = self.checkpoint
         known = self.measurement
         batch.note(
