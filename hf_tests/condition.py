@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import hardware
+from hf_tests import gpu_driver, hardware
 
 CPUS = Path("/sys/devices/system/cpu")
 GPU_FIELDS = (
@@ -24,8 +22,6 @@ GPU_FIELDS = (
 )  # fmt: skip
 SLOWDOWNS = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown", "sw_thermal_slowdown")
 """What the driver says when a GPU runs below its clock to save itself."""
-
-QUERY_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -85,11 +81,11 @@ def processor_throttles() -> int | None:
 def gpu_slowdown(device: str) -> str | None:
     """Why ``cuda`` or ``cuda:N`` runs below its clock right now; None where it does not, or no
     driver tells."""
-    fields = ",".join(f"clocks_throttle_reasons.{name}" for name in SLOWDOWNS)
-    rows = _ask_driver(fields, device.partition(":")[2] or "0")
-    for name, said in zip(SLOWDOWNS, rows[0] if rows else (), strict=False):
-        if said == "Active":
-            return name.replace("_", " ")
+    fields = tuple(f"clocks_throttle_reasons.{name}" for name in SLOWDOWNS)
+    for row in gpu_driver.ask(fields, device):
+        for name, said in zip(SLOWDOWNS, row, strict=True):
+            if said == "Active":
+                return name.replace("_", " ")
     return None
 
 
@@ -127,29 +123,7 @@ def _temperature() -> float | None:
 
 
 def _gpus() -> tuple[dict[str, str], ...]:
-    rows = _ask_driver(",".join(GPU_FIELDS))
-    return tuple(
-        dict(zip(GPU_FIELDS, row, strict=True)) for row in rows if len(row) == len(GPU_FIELDS)
-    )
-
-
-def _ask_driver(fields: str, index: str | None = None) -> list[list[str]]:
-    """What nvidia-smi says: a list of fields for each GPU, or for one; empty without a driver."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    chosen = [] if index is None else [f"--id={index}"]
-    try:
-        done = subprocess.run(
-            [command, *chosen, f"--query-gpu={fields}", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=QUERY_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [[field.strip() for field in line.split(",")] for line in done.stdout.splitlines()]
+    return tuple(dict(zip(GPU_FIELDS, row, strict=True)) for row in gpu_driver.ask(GPU_FIELDS))
 
 
 def _read(path: Path) -> str | None:

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import dependencies
+from hf_tests import dependencies, gpu_driver
 
 DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d+)?|openvino(:(cpu|gpu(\.\d+)?|npu))?")
+NUMBER = re.compile(r"\d+(\.\d+)?")
 QUERY_TIMEOUT_S = 60.0
 MIB = 1024 * 1024
 GPU_FIELDS = ("index", "name", "memory.total", "driver_version")
@@ -129,17 +130,10 @@ def gpu_memory_used_mb(device: str) -> float | None:
 
     None where there is no such device or no driver that could be asked.
     """
-    import shutil
-
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return None
-    index = device.partition(":")[2] or "0"
-    query = [f"--id={index}", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    try:
-        return float(_output([command, *query]) or "")
-    except ValueError:
-        return None
+    for (used,) in gpu_driver.ask(("memory.used",), device):
+        if NUMBER.fullmatch(used):
+            return float(used)
+    return None
 
 
 def processor_name() -> str:
@@ -175,19 +169,10 @@ def _memory() -> tuple[float, float] | None:
 
 
 def _cuda_devices() -> list[Device]:
-    import shutil
-
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    query = f"--query-gpu={','.join(GPU_FIELDS)}"
-    output = _output([command, query, "--format=csv,noheader,nounits"])
     devices = []
-    for line in (output or "").splitlines():
-        fields = [field.strip() for field in line.split(",")]
-        if len(fields) == len(GPU_FIELDS) and fields[0].isdigit():
-            index, name, memory, driver = fields
-            size = float(memory) if memory.replace(".", "", 1).isdigit() else None
+    for index, name, memory, driver in gpu_driver.ask(GPU_FIELDS):
+        if index.isdigit():
+            size = float(memory) if NUMBER.fullmatch(memory) else None
             devices.append(Device(f"cuda:{index}", name, size, driver))
     return devices
 

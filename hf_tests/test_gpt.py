@@ -7,30 +7,18 @@ if __package__ in (None, ""):  # run as a file: python hf_tests/test_gpt.py
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from hf_tests import family, module_cli
-from hf_tests.probe.properties import generation, text
+from hf_tests.probe.properties import decoders, generation, text
 from hf_tests.probe.properties.base import Loaded
 
 
-class TestGpt(family.FamilyTestCase):
+class TestGpt(decoders.Decoder, family.FamilyTestCase):
     """The gpt family of the registry."""
 
     family = "gpt"
 
-    def property_cache(self, loaded: Loaded) -> None:
-        """Generation with the key-value cache equals generation without."""
-        generation.cache_changes_nothing(loaded)
-
     def property_greedy(self, loaded: Loaded) -> None:
         """Greedy decoding is deterministic and takes the likeliest token."""
         generation.greedy_choice_is_the_likeliest(loaded)
-
-    def property_left_padding(self, loaded: Loaded) -> None:
-        """Padding a batch on the left does not change a continuation."""
-        generation.left_padding_changes_nothing(loaded)
-
-    def property_no_look_ahead(self, loaded: Loaded) -> None:
-        """Logits do not depend on later tokens."""
-        text.later_tokens_are_not_read(loaded)
 
     def property_tied_embeddings(self, loaded: Loaded) -> None:
         """Input and output embeddings are one tensor where the config says so."""

@@ -111,10 +111,10 @@ class Bar(Lines):
         self._bar.close()
 
 
-def watcher(total: int, level: int) -> Lines:
-    """A bar where a terminal has room for it and tqdm is installed; lines otherwise."""
-    if level > QUIET and sys.stdout.isatty() and sys.stderr.isatty():
+def watcher(total: int, level: int, out: TextIO) -> Lines:
+    """A bar where ``out`` is a terminal with room for it and tqdm is installed; lines otherwise."""
+    if level > QUIET and out.isatty() and sys.stderr.isatty():
         with contextlib.suppress(ImportError, OSError):
             if os.get_terminal_size(sys.stderr.fileno()).columns >= WIDTH // 2:
                 return Bar(total, level)
-    return Lines(total, level)
+    return Lines(total, level, out)
