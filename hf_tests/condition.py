@@ -17,7 +17,7 @@ from hf_tests import gpu_driver, hardware
 
 CPUS = Path("/sys/devices/system/cpu")
 GPU_FIELDS = (
-    "index", "clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.draw",
+    "clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.draw",
     "memory.used", "utilization.gpu",
 )  # fmt: skip
 SLOWDOWNS = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown", "sw_thermal_slowdown")
@@ -82,7 +82,7 @@ def gpu_slowdown(device: str) -> str | None:
     """Why ``cuda`` or ``cuda:N`` runs below its clock right now; None where it does not, or no
     driver tells."""
     fields = tuple(f"clocks_throttle_reasons.{name}" for name in SLOWDOWNS)
-    for row in gpu_driver.ask(fields, device):
+    for row in gpu_driver.ask(fields, device).values():
         for name, said in zip(SLOWDOWNS, row, strict=True):
             if said == "Active":
                 return name.replace("_", " ")
@@ -123,7 +123,10 @@ def _temperature() -> float | None:
 
 
 def _gpus() -> tuple[dict[str, str], ...]:
-    return tuple(dict(zip(GPU_FIELDS, row, strict=True)) for row in gpu_driver.ask(GPU_FIELDS))
+    return tuple(
+        {"device": name, **dict(zip(GPU_FIELDS, row, strict=True))}
+        for name, row in gpu_driver.ask(GPU_FIELDS).items()
+    )
 
 
 def _read(path: Path) -> str | None:

@@ -23,7 +23,7 @@ DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d+)?|openvino(:(cpu|gpu(\.\d+)?|npu
 NUMBER = re.compile(r"\d+(\.\d+)?")
 QUERY_TIMEOUT_S = 60.0
 MIB = 1024 * 1024
-GPU_FIELDS = ("index", "name", "memory.total", "driver_version")
+GPU_FIELDS = ("name", "memory.total", "driver_version")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def gpu_memory_used_mb(device: str) -> float | None:
 
     None where there is no such device or no driver that could be asked.
     """
-    for (used,) in gpu_driver.ask(("memory.used",), device):
+    for (used,) in gpu_driver.ask(("memory.used",), device).values():
         if NUMBER.fullmatch(used):
             return float(used)
     return None
@@ -169,12 +169,10 @@ def _memory() -> tuple[float, float] | None:
 
 
 def _cuda_devices() -> list[Device]:
-    devices = []
-    for index, name, memory, driver in gpu_driver.ask(GPU_FIELDS):
-        if index.isdigit():
-            size = float(memory) if NUMBER.fullmatch(memory) else None
-            devices.append(Device(f"cuda:{index}", name, size, driver))
-    return devices
+    return [
+        Device(name, model, float(memory) if NUMBER.fullmatch(memory) else None, driver)
+        for name, (model, memory, driver) in gpu_driver.ask(GPU_FIELDS).items()
+    ]
 
 
 def _openvino_devices() -> list[Device]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import unittest
 from unittest import mock
 
-from hf_tests import condition, dependencies
+from hf_tests import condition, dependencies, gpu_driver, hardware
 from hf_tests.nightly import metadata
 from tests import support
 
@@ -69,12 +70,68 @@ class TestThrottles(unittest.TestCase):
         """A command of the driver's name, since its own needs a GPU to answer."""
         folder = support.temporary_folder(self)
         command = folder / "nvidia-smi"
-        command.write_text("#!/bin/sh\necho 'Not Active, Active, Not Active, Not Active'\n")
+        command.write_text(
+            "#!/bin/sh\necho '0, GPU-1, Not Active, Active, Not Active, Not Active'\n"
+        )
         command.chmod(0o755)
         with mock.patch.dict("os.environ", {"PATH": f"{folder}:/bin:/usr/bin"}):
             self.assertEqual(condition.gpu_slowdown("cuda:0"), "hw thermal slowdown")
             command.write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
             self.assertIsNone(condition.gpu_slowdown("cuda:0"))
+
+
+class TestGpuDriver(unittest.TestCase):
+    """With a program in the place of the driver's tool, since not every machine has a GPU."""
+
+    def setUp(self) -> None:
+        folder = support.temporary_folder(self)
+        command = folder / "nvidia-smi"
+        command.write_text(
+            "#!/bin/sh\n"
+            "echo '0, GPU-8932f937-d72c, NVIDIA A, 1000, 580.1'\n"
+            "echo '1, GPU-72cb4a0e-a1f1, NVIDIA B, [N/A], 580.1'\n"
+            "echo '2, GPU-72ff0000-0001, NVIDIA C, 3000, 580.1'\n"
+        )
+        command.chmod(0o755)
+        path = mock.patch.dict("os.environ", {"PATH": f"{folder}:/bin:/usr/bin"})
+        path.start()
+        self.addCleanup(path.stop)
+        os.environ.pop(gpu_driver.VISIBLE, None)
+
+    def names(self, visible: str) -> list[str]:
+        """Which GPUs there are for CUDA where it may see these."""
+        os.environ[gpu_driver.VISIBLE] = visible
+        return [name for (name,) in self.ask().values()]
+
+    def ask(self, device: str | None = None) -> dict[str, list[str]]:
+        """Ask for names; the tool in its place always answers three fields."""
+        found = gpu_driver.ask(("name", "memory.total", "driver_version"), device)
+        return {gpu: row[:1] for gpu, row in found.items()}
+
+    def test_counts_as_cuda_does(self) -> None:
+        self.assertEqual(
+            self.ask(), {"cuda:0": ["NVIDIA A"], "cuda:1": ["NVIDIA B"], "cuda:2": ["NVIDIA C"]}
+        )
+        self.assertEqual(self.ask("cuda"), {"cuda:0": ["NVIDIA A"]})
+        self.assertEqual(self.ask("cuda:3"), {})
+        self.assertEqual(self.names("2,0"), ["NVIDIA C", "NVIDIA A"])
+        self.assertEqual(self.ask("cuda"), {"cuda:0": ["NVIDIA C"]})
+
+    def test_ends_at_what_cuda_does_not_know(self) -> None:
+        self.assertEqual(self.names(""), [])
+        self.assertEqual(self.names("-1"), [])
+        self.assertEqual(self.names("1,7,0"), ["NVIDIA B"])
+        self.assertEqual(self.names("1,1"), ["NVIDIA B"])
+        self.assertEqual(self.names("GPU-8932"), ["NVIDIA A"])
+        self.assertEqual(self.names("GPU-72"), [])  # two begin with it
+        self.assertEqual(self.names("GPU-"), [])
+
+    def test_devices_are_those_that_cuda_shows(self) -> None:
+        os.environ[gpu_driver.VISIBLE] = "1"
+        hardware.detect.cache_clear()
+        self.addCleanup(hardware.detect.cache_clear)
+        devices = [item for item in hardware.detect().devices if item.kind == "cuda"]
+        self.assertEqual(devices, [hardware.Device("cuda:0", "NVIDIA B", None, "580.1")])
 
 
 if __name__ == "__main__":

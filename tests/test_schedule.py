@@ -320,7 +320,8 @@ class TestAcceleratorMemory(unittest.TestCase):
         tool = folder / "nvidia-smi"
         # Each look tells the first line and drops it, but for the last.
         tool.write_text(
-            f'#!/bin/sh\nhead -n 1 "{self.used}"\n'
+            f'#!/bin/sh\nused=$(head -n 1 "{self.used}")\n'
+            'echo "0, GPU-10, $used"; echo "1, GPU-11, $used"\n'
             f'[ "$(wc -l < "{self.used}")" -gt 1 ] && sed -i 1d "{self.used}"\nexit 0\n'
         )
         tool.chmod(0o755)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from hf_tests import gpu_driver
 from hf_tests.job import Job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,7 +35,7 @@ def adopt(*, downloads: bool) -> None:
 
     Without ``downloads`` the Hub cannot be reached. To be called before its client is imported.
     """
-    wanted = dict(QUIET_AND_REPEATABLE)
+    wanted = {**gpu_driver.ORDER, **QUIET_AND_REPEATABLE}
     if not downloads:
         wanted["HF_HUB_OFFLINE"] = "1"
     for name, value in wanted.items():
@@ -46,7 +47,7 @@ def of_job(job: Job, temporary: Path, parent: Mapping[str, str] = os.environ) ->
 
     Only a job that still has to download its checkpoint may reach the Hub.
     """
-    environment = {**parent, **QUIET_AND_REPEATABLE}
+    environment = {**gpu_driver.ORDER, **parent, **QUIET_AND_REPEATABLE}
     environment["TMPDIR"] = environment["TEMP"] = environment["TMP"] = str(temporary)
     paths = [str(ROOT), *filter(None, [parent.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
