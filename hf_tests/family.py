@@ -193,6 +193,7 @@ def _result(
         "measurement": first.measurement,
         "parity": first.parity,
         "properties": tuple(first.properties),
+        "quality": first.quality,
         "rows": tuple(row for attempt in attempts for row in attempt.rows(attempt is run[0])),
     }
     if first.verdict is not None:

@@ -185,6 +185,65 @@ class Property:
     tolerance: float | None = None
 
 
+MEASURED, NOT_APPLICABLE = "measured", "not applicable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said to a question whose answer the registry knows, and from where."""
+
+    question: str
+    expected: str
+    found: str
+    source: str
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A figure on a small labelled set of our own: ``value`` in ``unit`` over ``count`` of it.
+
+    ``unit`` is ``share right`` (0 to 1) or ``perplexity`` (1 is best).
+    """
+
+    name: str
+    value: float
+    count: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a checkpoint with real weights knows. ``status`` is MEASURED or NOT_APPLICABLE.
+
+    ``reason`` says why there is no ``accuracy``. A tiny checkpoint's is never applicable.
+    """
+
+    status: str
+    answers: tuple[Answer, ...] = ()
+    accuracy: Accuracy | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form; `from_json` is its inverse."""
+        return {
+            **vars(self),
+            "answers": [vars(item) for item in self.answers],
+            "accuracy": None if self.accuracy is None else vars(self.accuracy),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Quality:
+        """Rebuild it from `to_json`'s form."""
+        accuracy = data["accuracy"]
+        return cls(
+            data["status"],
+            tuple(Answer(**item) for item in data["answers"]),
+            None if accuracy is None else Accuracy(**accuracy),
+            data["reason"],
+        )
+
+
 @dataclass(frozen=True)
 class Row:
     """Figures of a check in another dtype than its first, or on a batch.
@@ -259,6 +318,7 @@ class CheckResult:
     examples: tuple[Example, ...] = ()
     parity: Parity | None = None
     properties: tuple[Property, ...] = ()
+    quality: Quality | None = None
     rows: tuple[Row, ...] = ()
     jobs_beside: int = 0
     rerun: Rerun | None = None
@@ -297,6 +357,7 @@ class CheckResult:
             "examples": [vars(example) for example in self.examples],
             "parity": None if self.parity is None else vars(self.parity),
             "properties": [vars(item) for item in self.properties],
+            "quality": None if self.quality is None else self.quality.to_json(),
             "rows": [
                 {
                     **vars(row),
@@ -321,6 +382,7 @@ class CheckResult:
         examples = tuple(Example(**example) for example in values.pop("examples"))
         predictions = tuple(values.pop("predictions"))
         parity, rerun = _parity(values.pop("parity", None)), values.pop("rerun", None)
+        quality = values.pop("quality", None)
         rows = tuple(
             Row(
                 row["dtype"],
@@ -335,6 +397,7 @@ class CheckResult:
         return cls(
             parity=parity,
             properties=tuple(Property(**item) for item in values.pop("properties", ())),
+            quality=None if quality is None else Quality.from_json(quality),
             rows=rows,
             rerun=None if rerun is None else _rerun(rerun),
             measurement=measurement,

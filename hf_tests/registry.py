@@ -54,6 +54,15 @@ class Without:
 
 
 @dataclass(frozen=True)
+class KnownAnswer:
+    """What the published checkpoint is known to answer to a question, and where that stands."""
+
+    question: str
+    answer: str
+    source: str
+
+
+@dataclass(frozen=True)
 class ExportArguments:
     """Arguments that a conversion to OpenVINO needs under some versions, and why."""
 
@@ -98,6 +107,7 @@ class Model:
     expected: tuple[Expectation, ...] = ()
     export: tuple[ExportArguments, ...] = ()
     without: tuple[Without, ...] = ()
+    answers: tuple[KnownAnswer, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Model:
@@ -107,6 +117,7 @@ class Model:
         values["expected"] = tuple(Expectation(**item) for item in values["expected"])
         values["export"] = tuple(ExportArguments(**item) for item in values["export"])
         values["without"] = tuple(Without(**item) for item in values["without"])
+        values["answers"] = tuple(KnownAnswer(**item) for item in values["answers"])
         return cls(**values)
 
 
@@ -314,6 +325,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
                 for item in (*block.get("export", ()), *entry.get("export", ()))
             ),
             without=tuple(Without(**item) for item in entry.get("without", ())),
+            answers=tuple(KnownAnswer(**item) for item in entry.get("answers", ())),
             **merged,
         )
         models.append(model)

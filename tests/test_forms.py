@@ -7,7 +7,17 @@ import unittest
 
 from hf_tests import filenames, outcome, stream
 from hf_tests.job import Job
-from hf_tests.outcome import CheckResult, Example, Measurement, Parity, Rerun, Row
+from hf_tests.outcome import (
+    Accuracy,
+    Answer,
+    CheckResult,
+    Example,
+    Measurement,
+    Parity,
+    Quality,
+    Rerun,
+    Row,
+)
 from tests import support
 
 
@@ -68,6 +78,11 @@ class TestCheckResult(unittest.TestCase):
             parity=Parity(1e-6, "logits", 1.0, 1.0, 1e-5),
             rows=(Row("bfloat16", Measurement(trial_times=(0.2,)), None, "no", batch_size=8),),
             rerun=Rerun("passed"),
+            quality=Quality(
+                outcome.MEASURED,
+                (Answer("2 + 2 is", "4", "5", "arithmetic", False),),
+                Accuracy("sums", 0.5, 4, "share right"),
+            ),
         )
         again = CheckResult.from_json(json.loads(json.dumps(result.to_json())))
         self.assertEqual(again, result)

@@ -206,6 +206,7 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "jobs_beside": result.jobs_beside,
         "parity": vars(result.parity) if result.parity else None,
         "properties": [vars(item) for item in result.properties],
+        "quality": result.quality.to_json() if result.quality else None,
         "rows": [
             {
                 "key": result.key + row.suffix,

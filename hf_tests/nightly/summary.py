@@ -38,6 +38,9 @@ def text(finished: Finished) -> str:
         chosen = [result for result in results if result.status == status]
         if chosen:
             parts.append(_reasons(status, chosen))
+    knowing = [result for result in results if result.quality and result.weights != "tiny"]
+    if knowing:
+        parts.append(_knowledge(knowing))
     parts.append(_weights(finished))
     flaky = sum(result.is_flaky for result in results)
     total = f"{count_statuses(results)}{f', {flaky} of them flaky' if flaky else ''}"
@@ -120,6 +123,35 @@ def _failures(failures: Sequence[CheckResult]) -> str:
             )
     if len(failures) > FAILURES_SHOWN:
         lines.append(f"  and {len(failures) - FAILURES_SHOWN} more in run.json")
+    return "\n".join(lines)
+
+
+def _knowledge(results: Sequence[CheckResult]) -> str:
+    """What checkpoints with real weights know, a check an entry."""
+    lines = ["Known answers and accuracy:"]
+    for result in results[:FAILURES_SHOWN]:
+        found = result.quality
+        assert found is not None
+        words = []
+        if found.answers:
+            right = sum(answer.is_right for answer in found.answers)
+            words.append(f"{right} of {len(found.answers)} answers right")
+        figure = found.accuracy
+        if figure is not None and figure.unit == "perplexity":
+            words.append(f"{figure.name}: perplexity {figure.value:.3g} over {figure.count} tokens")
+        elif figure is not None:
+            words.append(f"{figure.name}: {figure.value * 100:.3g} % of {figure.count}")
+        text = "; ".join(words) or found.status
+        lines += textwrap.wrap(
+            f"{result.model} {result.key}: {text}",
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    if len(results) > FAILURES_SHOWN:
+        lines.append(f"  and {len(results) - FAILURES_SHOWN} more in the models' files")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from hf_tests.probe import (
     inference,
     integrity,
     loading,
+    quality,
     reference,
     tasks,
 )
@@ -53,4 +54,5 @@ def check(job: Job, record: Record, family: Sequence[properties.Holds] = ()) -> 
     expected = reference.of(job, record, folder, processor, plain, network, outputs)
     inference.compare(job, record, subject, inputs, expected, outputs)
     properties.hold(family, job, record, subject, inputs, outputs)
+    quality.measure(job, record, subject)
     inference.batches(job, record, subject, inputs, expected)

@@ -14,6 +14,7 @@ from hf_tests.probe import (
     integrity,
     loading,
     memory,
+    quality,
     reference,
     tasks,
 )
@@ -64,6 +65,7 @@ def check(job: Job, record: Record) -> None:
     expected = expected or reference.make(job, record, folder, processor, inputs)
     record.note(num_parameters=expected.num_parameters)
     inference.compare(job, record, subject, inputs, expected, outputs)
+    quality.measure(job, record, subject)
     inference.batches(job, record, subject, inputs, expected)
 
 

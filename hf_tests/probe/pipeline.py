@@ -13,6 +13,7 @@ from hf_tests.probe import (
     integrity,
     loading,
     memory,
+    quality,
     reference,
     tasks,
     timing,
@@ -61,6 +62,7 @@ def check(job: Job, record: Record) -> None:
     subject = tasks.Subject(job.model, pipe.model, processor)
     inputs = inference.on_device(pipe.model, plain)
     inference.compare(job, record, subject, inputs, expected)
+    quality.measure(job, record, subject)
     for number in job.batch_sizes:
         part = record.begin_batch(number)
         part.reason = _cannot_batch(task, pipe)

@@ -9,7 +9,7 @@ import unittest
 from collections.abc import Iterator
 from typing import Any
 
-from hf_tests.outcome import Measurement, Parity, Property
+from hf_tests.outcome import Measurement, Parity, Property, Quality
 from hf_tests.probe.memory import PeakMemory
 from hf_tests.probe.tasks.base import Verdict, Work
 from hf_tests.probe.timing import Trials
@@ -36,6 +36,7 @@ class Record:
         self.verdict: Verdict | None = None
         self.parity: Parity | None = None
         self.properties: list[Property] = []
+        self.quality: Quality | None = None
         self.measurement = Measurement()
         self.batches: list[Record] = []
         self.reason: str | None = None

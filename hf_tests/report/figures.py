@@ -85,6 +85,24 @@ def _of_parity(shown: Callable[[Parity], str]) -> Shown:
     return lambda check, row: shown(check.parity) if check.parity and not row.label else ""
 
 
+def _answers(check: Check, row: Figures) -> str:
+    found = check.quality
+    if found is None or row.label or not found.asked:
+        return ""
+    return f"{found.right} of {found.asked} right"
+
+
+def _accuracy(check: Check, row: Figures) -> str:
+    found = check.quality
+    if found is None or row.label:
+        return ""
+    if found.value is None:
+        return found.status
+    if found.unit == "share right":
+        return f"{share(found.value)} of {count(found.count)} {found.name}"
+    return f"{found.unit} {count(float(f'{found.value:.3g}'))} of {found.name}"
+
+
 def _cosine(parity: Parity) -> str:
     return "" if parity.cosine is None else f"{parity.cosine:.9f}".rstrip("0").rstrip(".")
 
@@ -138,4 +156,5 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, Shown], ...]], ...] = (
             ("output compared", _of_parity(lambda parity: parity.output or "")),
         ),
     ),
+    ("On real weights", (("known answers", _answers), ("accuracy", _accuracy))),
 )

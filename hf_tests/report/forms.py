@@ -64,6 +64,19 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """What a checkpoint with real weights knows; see `hf_tests.outcome.Quality`."""
+
+    status: str = ""
+    right: int = 0
+    asked: int = 0
+    name: str = ""
+    value: float | None = None
+    count: int | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Dtype:
     """A further dtype that a check was run in, and why it failed or could not be."""
 
@@ -101,6 +114,7 @@ class Check:
     figures: tuple[Figures, ...] = ()
     dtypes: tuple[Dtype, ...] = ()
     parity: Parity | None = None
+    quality: Quality | None = None
     predictions: tuple[Any, ...] = ()
     examples: tuple[tuple[Any, Any], ...] = ()
     log: str | None = None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from hf_tests import filenames, outcome, plain
 from hf_tests.nightly.store import LATEST, RunFolder
 from hf_tests.nightly.usage import UsageError
-from hf_tests.report.forms import Check, Device, Dtype, Figures, JobRow, Model, Parity, Run
+from hf_tests.report.forms import Check, Device, Dtype, Figures, JobRow, Model, Parity, Quality, Run
 
 T = TypeVar("T")
 
@@ -161,6 +161,7 @@ def _check(
         figures=_figures(key, _mapping(content.get("performance"))),
         dtypes=tuple(_fields(Dtype, _mapping(item)) for item in _list(entry.get("dtypes"))),
         parity=_fields(Parity, entry["parity"]) if _mapping(entry.get("parity")) else None,
+        quality=_quality(_mapping(entry.get("quality"))),
         predictions=tuple(_list(entry.get("predictions"))),
         examples=tuple(
             (item.get("input"), item.get("output"))
@@ -172,7 +173,15 @@ def _check(
     )
 
 
-_COMPOUND = frozenset({"figures", "dtypes", "parity", "predictions", "examples", "log"})
+_COMPOUND = frozenset({"figures", "dtypes", "parity", "quality", "predictions", "examples", "log"})
+
+
+def _quality(data: Mapping[str, Any]) -> Quality | None:
+    if not data:
+        return None
+    answers = [_mapping(item) for item in _list(data.get("answers"))]
+    asked = {"asked": len(answers), "right": sum(item.get("is_right") is True for item in answers)}
+    return _fields(Quality, {**data, **_mapping(data.get("accuracy")), **asked})
 
 
 def _figures(key: str, performance: Mapping[str, Any]) -> tuple[Figures, ...]:
@@ -240,6 +249,7 @@ _READERS = {
     "str | None": _text,
     "float | None": _number,
     "int | None": _whole,
+    "int": _whole,
     "bool": _truth,
     "tuple[float, ...]": _numbers,
     "tuple[str, ...]": _texts,
@@ -248,6 +258,7 @@ _READERS = {
     "tuple[Any, ...]": _nothing,
     "tuple[tuple[Any, Any], ...]": _nothing,
     "Parity | None": _nothing,
+    "Quality | None": _nothing,
 }
 
 

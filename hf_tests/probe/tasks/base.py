@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hf_tests.outcome import Example
+from hf_tests.outcome import Accuracy, Example
 from hf_tests.probe.timing import Watch
 from hf_tests.registry import Model
 
@@ -39,6 +40,10 @@ class Work:
 
     amount: float
     unit: str
+
+
+Place = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Puts inputs, tensors on the CPU, where a network takes them."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,15 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> Verdict:
         """Assert what must hold of the pipeline's answer."""
+
+    def reply(self, subject: Subject, place: Place, question: str, expected: str) -> str:
+        """What a model says to a question; of a generated text at least as much as is expected."""
+        raise NotImplementedError(f"{self.name} has no questions and answers in words")
+
+    def accuracy(self, subject: Subject, place: Place) -> Accuracy | None:
+        """How well a model does on the task's labelled set; None where there is none for it."""
+        del subject, place
+        return None
 
 
 def tokenizer_of(processor: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_tests.outcome import Example
-from hf_tests.probe import judge
+from hf_tests.outcome import Accuracy, Example
+from hf_tests.probe import judge, labelled
 from hf_tests.probe.tasks import base
 from hf_tests.registry import Model
 
@@ -71,3 +71,29 @@ class FillMask(base.Task):
         return base.Verdict(
             predictions, Example(text_for(model, pipe.tokenizer), answer[0]["sequence"])
         )
+
+    def reply(self, subject: base.Subject, place: base.Place, question: str, expected: str) -> str:
+        del expected
+        tokenizer = subject.processor
+        text = question.replace("{mask}", tokenizer.mask_token)
+        encoded = tokenizer(text, return_tensors="pt")
+        places = (encoded["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
+        judge.require(len(places) == 1, f"{len(places)} mask tokens in {text!r}")
+        logits = subject.network(**place(encoded)).logits[0, int(places[0])]
+        return str(tokenizer.decode([int(logits.argmax())])).strip()
+
+    def accuracy(self, subject: base.Subject, place: base.Place) -> Accuracy | None:
+        """The share of masked facts that it completes, among those it has a token for."""
+        asked = [fact for fact in labelled.FACTS if _is_token(subject.processor, fact[1])]
+        if not asked:
+            return None
+        right = sum(
+            self.reply(subject, place, text, word).casefold() == word for text, word in asked
+        )
+        return Accuracy("masked facts", right / len(asked), len(asked), "share right")
+
+
+def _is_token(tokenizer: Any, word: str) -> bool:
+    """Whether a word is one token, in small letters or not, with a space before it or not."""
+    forms = (word, word.capitalize(), f" {word}", f" {word.capitalize()}")
+    return any(len(tokenizer.encode(form, add_special_tokens=False)) == 1 for form in forms)

@@ -41,6 +41,25 @@ def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
     return generate(subject, inputs, return_dict_in_generate=True, output_logits=True)
 
 
+MORE_TOKENS = 2
+"""An answer may be cut into tokens otherwise than its own text is."""
+
+
+def reply(subject: base.Subject, inputs: dict[str, Any], expected: str, is_prompt: bool) -> str:
+    """What it generates greedily, a little longer than the expected text.
+
+    With ``is_prompt`` the inputs stand at the beginning of what ``generate`` returns.
+    """
+    tokenizer = base.tokenizer_of(subject.processor)
+    length = len(tokenizer.encode(expected, add_special_tokens=False)) + MORE_TOKENS
+    settings: dict[str, Any] = {"do_sample": False, "num_beams": 1, "max_new_tokens": length}
+    if tokenizer.pad_token_id is None:
+        settings["pad_token_id"] = tokenizer.eos_token_id
+    found = subject.network.generate(**inputs, **settings)[0]
+    new = found[inputs["input_ids"].shape[1] :] if is_prompt else found
+    return str(tokenizer.decode(new, skip_special_tokens=True))
+
+
 class _Marking:
     """A stopping criterion that never stops: ``generate`` asks it whenever it has a new token."""
 

@@ -58,3 +58,7 @@ class Text2TextGeneration(base.Task):
         judge.keys(answer[0], ("generated_text",), "answer")
         text = base.short(generation.judge_text(answer[0]["generated_text"], ""))
         return base.Verdict(({"text": text},), Example(self.text(model), text))
+
+    def reply(self, subject: base.Subject, place: base.Place, question: str, expected: str) -> str:
+        inputs = place(subject.processor(question, return_tensors="pt"))
+        return generation.reply(subject, inputs, expected, is_prompt=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from hf_tests.outcome import Example
-from hf_tests.probe import judge
+from hf_tests.outcome import Accuracy, Example
+from hf_tests.probe import judge, labelled
 from hf_tests.probe.tasks import base, generation
 from hf_tests.registry import Model
 
+LARGEST = 700.0  # e to the power of more is beyond a float
 PROMPT = "Once upon a time, a small robot"
 
 
@@ -59,3 +61,23 @@ class TextGeneration(base.Task):
         judge.require(answer[0]["generated_text"].startswith(prompt), "the prompt is not its start")
         text = base.short(generation.judge_text(answer[0]["generated_text"], prompt))
         return base.Verdict(({"text": text},), Example(prompt, text))
+
+    def reply(self, subject: base.Subject, place: base.Place, question: str, expected: str) -> str:
+        inputs = place(subject.processor(question, return_tensors="pt"))
+        return generation.reply(subject, inputs, expected, is_prompt=True)
+
+    def accuracy(self, subject: base.Subject, place: base.Place) -> Accuracy | None:
+        """Perplexity of a short text: e to the mean negative log likelihood of its tokens.
+
+        The first token has nothing before it and is not counted.
+        """
+        import torch
+
+        most = getattr(subject.config.get_text_config(), "max_position_embeddings", None)
+        limit = {"truncation": True, "max_length": most} if most else {}
+        encoded = subject.processor(labelled.TEXT, return_tensors="pt", **limit)
+        logits = subject.network(**place(encoded)).logits.float().cpu()[0, :-1]
+        wanted = encoded["input_ids"][0, 1:]
+        loss = float(torch.nn.functional.cross_entropy(logits, wanted))
+        judge.require(math.isfinite(loss), "the likelihood of a short text is not a number")
+        return Accuracy("a short text", math.exp(min(loss, LARGEST)), len(wanted), "perplexity")

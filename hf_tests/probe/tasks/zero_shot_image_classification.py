@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_tests.outcome import Example
-from hf_tests.probe import judge, samples
+from hf_tests.outcome import Accuracy, Example
+from hf_tests.probe import judge, labelled, samples
 from hf_tests.probe.tasks import base
 from hf_tests.registry import Model
 
@@ -29,13 +29,16 @@ class ZeroShotImageClassification(base.Task):
         return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        texts = [TEMPLATE.format(label) for label in self.labels(subject.model)]
+        return self._encoded(subject, samples.image(), self.labels(subject.model))
+
+    def _encoded(self, subject: base.Subject, image: Any, labels: list[str]) -> dict[str, Any]:
+        texts = [TEMPLATE.format(label) for label in labels]
         # The padding that models of independent scores were trained with is to full length.
         padding = "max_length" if subject.model.scores == "independent" else True
         return dict(
             subject.processor(
                 text=texts,
-                images=samples.image(),
+                images=image,
                 return_tensors="pt",
                 padding=padding,
                 truncation=True,
@@ -83,3 +86,13 @@ class ZeroShotImageClassification(base.Task):
         judge.descending(values, "answer")
         predictions = tuple({"label": item["label"], "score": item["score"]} for item in answer)
         return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+
+    def accuracy(self, subject: base.Subject, place: base.Place) -> Accuracy | None:
+        """The share of drawn shapes whose own label scores highest among all of them."""
+        drawn = list(labelled.drawings())
+        labels = [label for label, _ in drawn]
+        right = 0
+        for label, image in drawn:
+            scores = subject.network(**place(self._encoded(subject, image, labels)))
+            right += labels[int(scores.logits_per_image[0].argmax())] == label
+        return Accuracy("drawn shapes", right / len(drawn), len(drawn), "share right")
