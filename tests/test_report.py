@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,17 @@ from tests import made, support
 VOID = frozenset({"meta", "input", "br", "link", "img"})
 
 
+def whole(html: str) -> str:
+    """The page with its packed parts unpacked, as its script does it."""
+
+    def unpacked(match: re.Match[str]) -> str:
+        return zlib.decompress(base64.b64decode(match[1])).decode() if match[1] else ""
+
+    return re.sub(r'<template id="pack\d+">([^<]*)</template>', unpacked, html)
+
+
 class Page(HTMLParser):
-    """The elements of a page, and what is wrong with their nesting."""
+    """The elements of a page, unpacked, and what is wrong with their nesting."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -34,7 +45,7 @@ class Page(HTMLParser):
         self.faults: list[str] = []
         self.text = ""
         self._open: list[str] = []
-        self.feed(text)
+        self.feed(whole(text))
         self.faults += self._open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -205,6 +216,16 @@ class TestPage(unittest.TestCase):
         for model, line in zip(self.run_read.models, lines, strict=True):
             self.assertEqual('class="kind k-tiny"' in line, model.weights == "tiny", model.id)
 
+    def test_what_went_wrong_can_be_read_without_a_script(self) -> None:
+        """The page of a model is packed only where all is well, and all pages are there."""
+        articles = r'<article class="model" id="([^"]*)"'
+        plain = set(re.findall(articles, self.html))
+        models = {page.model_anchor(model.id): model for model in self.run_read.models}
+        bad = {name for name, model in models.items() if any(c.is_bad for c in model.checks)}
+        self.assertEqual(plain, bad)
+        self.assertLess(len(plain), len(models))
+        self.assertEqual(sorted(re.findall(articles, whole(self.html))), sorted(models))
+
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -248,7 +269,7 @@ class TestHostile(unittest.TestCase):
             made.passed("a", method="from_pretrained"),
         ]
         expected = {tag for tag, _ in Page(self.html(plain)).tags}
-        html = self.html(checks)
+        html = whole(self.html(checks))
         found = Page(html)
         self.assertEqual(found.faults, [])
         self.assertLessEqual({tag for tag, _ in found.tags}, expected | {"em", "ul", "li"})
@@ -355,7 +376,7 @@ class TestEndOfARun(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.rstrip().endswith("report.html"))
         run = reading.read(reading.find(results))
-        html = (run.path / "report.html").read_text(encoding="utf-8")
+        html = whole((run.path / "report.html").read_text(encoding="utf-8"))
         figures = run.checks[0].figures[0]
         self.assertIn(f"<td>{wording.seconds(figures.median_time)}</td>", html)
         self.assertIn(f"<td>{wording.mebibytes(figures.peak_memory_mb)}</td>", html)

@@ -148,6 +148,28 @@ class TestInChromium(unittest.TestCase):
         self.one("body").send_keys("/")
         self.until("input:focus")
 
+    def test_a_browser_that_cannot_unpack_says_so(self) -> None:
+        added = self.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument",
+            {"source": "delete window.DecompressionStream"},
+        )
+        self.addCleanup(
+            self.driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", added
+        )
+        self.driver.get("about:blank")
+        self.load("#model=bert-base-uncased")  # all is well with it
+        self.assertIn("cannot unpack", self.until("#unpacked-not").text)
+        self.load("#model=gpt2")  # stands in the file as it is
+        self.until("article.open")
+        self.assertFalse(self.one("#unpacked-not").is_displayed())
+
+    def test_the_filters_stand_above_what_went_wrong(self) -> None:
+        self.choose("error", "wrong_output")
+        links = self.driver.find_elements("css selector", "#wrong .who > span a")
+        self.assertEqual([a.text for a in links if a.is_displayed()], ["owner/tiny-bert"])
+        tops = [self.one(name).location["y"] for name in ("#filters", "#wrong", "#models")]
+        self.assertEqual(tops, sorted(tops))
+
     def test_its_numbers_are_the_files(self) -> None:
         run = json.loads((self.path.parent / "run.json").read_text())
         counts = {
@@ -201,8 +223,9 @@ class TestInChromium(unittest.TestCase):
     def test_on_a_phone_nothing_is_cut_off(self) -> None:
         self.driver.set_window_size(500, 900)  # the least that Chromium's window can have
         self.addCleanup(self.driver.set_window_size, 1280, 900)
-        for hash_ in ("", "#model=gpt2"):
+        for hash_, selector in (("", "#models"), ("#model=gpt2", "article.open")):
             self.load(hash_)
+            self.until(selector)
             self.assertLessEqual(
                 self.script("document.documentElement.scrollWidth"), self.script("innerWidth")
             )

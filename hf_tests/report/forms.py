@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -199,12 +200,12 @@ class Run:
     notes: tuple[str, ...]
     models: tuple[Model, ...]
 
-    @property
+    @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Every check, model by model."""
         return tuple(check for model in self.models for check in model.checks)
 
-    @property
+    @cached_property
     def devices(self) -> tuple[str, ...]:
         """The devices that something ran on, in the order of the run."""
         return tuple(dict.fromkeys(check.device for check in self.checks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ WORST_FIRST = (
 FIRST_VERSIONS = ("transformers", "torch", "openvino", "optimum-intel")
 TEXT_BYTES = 700_000  # of tracebacks and logs in one page; the files have them all
 PREDICTIONS = 3
+PLAIN = 100  # models' pages that stand in the file as they are, where something went wrong
+PACK = 20  # models' pages that are packed and opened together
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,16 @@ def render(run: Run, past: Past = NO_PAST) -> str:
     """The page."""
     places = {(model.family, model.id): place for place, model in enumerate(run.models)}
     counts = Counter(check.status for check in run.checks)
-    budget = _Budget(TEXT_BYTES)
     lines = [_line(place, model, run.devices) for place, model in enumerate(run.models)]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    plain, packs = _pages(run, past)
     return environment().get_template("report.html").render(
         run=run,
         past=past,
+        plain=plain,
+        packs=packs,
+        PACK=PACK,
         verdict=_verdict(run),
         counts=[(status, counts[status]) for status in in_order(counts)],
         weights=_weights(run),
@@ -109,12 +115,35 @@ def render(run: Run, past: Past = NO_PAST) -> str:
         ),
         skipped=_troubles(run.checks, places, lambda check: check.status == outcome.SKIPPED),
         charts=bars.charts(run),
-        table_of=figures.table,
-        keep=budget.take,
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
+
+
+def _pages(run: Run, past: Past) -> tuple[list[Markup], list[str]]:
+    """The models' pages: those that can be read without a script, and packs of the others.
+
+    A pack has those of ``PACK`` models that follow each other in the run, as base64 of a zlib
+    stream: in every one of them the same words stand around a few numbers.
+    """
+    article = environment().get_template("model.html")
+    budget = _Budget(TEXT_BYTES)
+    plain: list[Markup] = []
+    packs = []
+    for start in range(0, len(run.models), PACK):
+        packed = []
+        for place, model in enumerate(run.models[start : start + PACK], start):
+            text = article.render(
+                place=place, model=model, past=past, table_of=figures.table, keep=budget.take
+            )
+            if len(plain) < PLAIN and (model.problem or any(c.is_bad for c in model.checks)):
+                plain.append(Markup(text))
+            else:
+                packed.append(text)
+        bytes_ = zlib.compress("".join(packed).encode(), 9) if packed else b""
+        packs.append(base64.b64encode(bytes_).decode())
+    return plain, packs
 
 
 @functools.cache

@@ -1,5 +1,5 @@
 "use strict";
-// Without this script everything is shown, one below the other; it only hides and opens.
+// Without this script all is shown but the packed pages of models; it hides, opens and unpacks.
 document.documentElement.classList.add("js");
 document.addEventListener("DOMContentLoaded", () => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -8,10 +8,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const names = ["q", "family", "status", "device", "error"];
   const overview = one("#overview");
   const title = document.title;
-  const pages = new Map(all("article.model").map((page) => [page.id, page]));
+  const pages = one("#pages");
+  const unpacked = new Map();
   const lines = all("tr.line").map((row) => ({
     row,
     place: row.dataset.m,
+    anchor: row.querySelector("a").getAttribute("href").slice(1),
     family: row.closest("tbody").dataset.family,
     text: row.dataset.q,
     chips: all(".chip", row).map((chip) => ({
@@ -78,6 +80,30 @@ document.addEventListener("DOMContentLoaded", () => {
     one("#nothing").hidden = shown.size > 0;
   }
 
+  async function unpack(number) {
+    const text = atob(one(`#pack${number}`).content.textContent);
+    const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    // Every text in it was escaped when it was written, as all the rest of this file.
+    pages.insertAdjacentHTML("beforeend", await new Response(stream).text());
+  }
+
+  async function turn({ place, anchor }) {
+    const find = () => one(`article[data-m="${place}"]`);
+    const number = Math.floor(place / pages.dataset.pack);
+    if (!find()) {
+      if (!unpacked.has(number)) unpacked.set(number, unpack(number));
+      try {
+        await unpacked.get(number);
+      } catch {
+        one("#unpacked-not").hidden = false;
+        one("#unpacked-not").scrollIntoView();
+        return;
+      }
+    }
+    if (window.location.hash.slice(1) === anchor) open(find()); // or it has been left meanwhile
+  }
+
   function open(page) {
     if (!document.body.classList.contains("opened")) scrolled = window.scrollY;
     all("article.open").forEach((other) => other.classList.remove("open"));
@@ -90,8 +116,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const link of all("[data-step]", page)) {
       const next = here < 0 ? undefined : visible[here + Number(link.dataset.step)];
       link.hidden = next === undefined;
-      if (next !== undefined)
-        link.href = `#${one(`article[data-m="${next}"]`).id}`;
+      if (next !== undefined) link.href = `#${lines.find(({ place }) => place === next).anchor}`;
     }
     page.querySelector("[data-back]").href = write();
     window.scrollTo(0, 0);
@@ -112,7 +137,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function follow() {
     const hash = window.location.hash.slice(1);
-    if (pages.has(hash)) return open(pages.get(hash));
+    one("#unpacked-not").hidden = true;
+    const line = lines.find(({ anchor }) => anchor === hash);
+    if (line) return turn(line);
     if (hash && !hash.includes("=")) return close(false); // a section's own anchor
     const wanted = read(hash);
     const same = names.every((name) => wanted[name] === filter[name]);
@@ -123,7 +150,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const name of names) form.elements[name].value = filter[name];
     for (const name of names.slice(1)) filter[name] = form.elements[name].value; // only what there is
     apply();
-    if (hash && !was) one("#models").scrollIntoView();
+    if (hash && !was) form.scrollIntoView();
     return undefined;
   }
 
