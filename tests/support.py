@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -77,10 +78,13 @@ def model(model_id: str) -> Model:
 
 
 def job(model_id: str, device: str = "cpu", **changes: Any) -> Job:
-    """A job of a listed model on tiny weights."""
+    """A job of a listed model on tiny weights.
+
+    Tests give it checkpoints of their own, which know none of the published one's answers.
+    """
     methods = ("openvino",) if device.startswith("openvino") else ("pipeline", "from_pretrained")
     made = Job(
-        model=model(model_id),
+        model=dataclasses.replace(model(model_id), answers=()),
         device=device,
         methods=methods,
         weights="tiny",
