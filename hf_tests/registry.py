@@ -75,7 +75,9 @@ class ExportArguments:
 class Model:
     """One model with everything its tests need, its family's defaults merged in.
 
-    ``id`` is a Hub id or the path of a folder; ``config`` the published configuration where it
+    ``id`` is a Hub id or the path of a folder; ``listed`` whether it stands in the registry;
+    ``akin`` whether its family has models of its type, so that what is special about them is asked
+    of it too; ``config`` the published configuration where it
     differs from the config class's defaults; ``parameters`` counts tied weights once;
     ``download_mb`` is the size of the published weights in MiB. The other mappings are the
     registry's objects of the same names, described in its schema.
@@ -97,6 +99,7 @@ class Model:
     timeout_s: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     listed: bool = True
+    akin: bool = True
     scores: str = "exclusive"
     config: Mapping[str, Any] = field(default_factory=dict)
     samples: Mapping[str, Any] = field(default_factory=dict)
@@ -146,17 +149,23 @@ class Family:
                 return model
         raise KeyError(model_id)
 
-    def unlisted(self, model_id: str, class_name: str, model_type: str) -> Model:
-        """A model that the registry does not list, with this family's task and defaults."""
+    def unlisted(
+        self, model_id: str, class_name: str, model_type: str, why: str, *, akin: bool = True
+    ) -> Model:
+        """A model that the registry does not list, with this family's task and defaults.
+
+        ``why`` is the reason for taking this family: the end of a sentence.
+        """
         return Model(
             id=model_id,
             family=self.name,
             task=self.task,
             class_name=class_name,
             model_type=model_type,
-            description="not in the registry",
+            description=f"not in the registry; tested as {self.name}, {why}",
             dependencies=self.dependencies,
             listed=False,
+            akin=akin,
             **self.defaults,
         )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hf_tests import cache, dependencies
-from hf_tests.nightly import coverage
+from hf_tests.nightly import auto_classes, coverage
 from tests import support
 
 VERSION = str(dependencies.version("transformers"))
-TYPES = {"bert": ["BertModel"], "gpt2": [], "new-one": ["NewModel"]}
+TYPES: dict[str, Any] = {"bert": {"BertModel": []}, "gpt2": {}, "new-one": {"NewModel": []}}
 
 
 def row(model: str, method: str, status: str, **changes: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class TestMeasured(unittest.TestCase):
 
     def setUp(self) -> None:
         self.folder = support.temporary_folder(self)
-        self.write(f"cache/model-types-{VERSION}.json", TYPES)
+        self.write(f"cache/auto-classes-{VERSION}.json", TYPES)
 
     def write(self, name: str, document: Any) -> None:
         path = self.folder / name
@@ -76,7 +76,7 @@ class TestMeasured(unittest.TestCase):
 
     def test_against_the_version_before(self) -> None:
         for version in ("4.1.0", "4.2.0", "99.0.0"):
-            self.write(f"cache/model-types-{version}.json", {"bert": [], version: []})
+            self.write(f"cache/auto-classes-{version}.json", {"bert": {}, version: {}})
         found = self.measure()
         self.assertEqual((found.other, found.gone), ("4.2.0", ("4.2.0",)))
         self.assertEqual(found.new, ("gpt2", "new-one"))
@@ -102,7 +102,7 @@ class TestMeasured(unittest.TestCase):
 
 class TestInstalled(unittest.TestCase):
     def test_every_entry_is_of_a_model_type_that_there_is(self) -> None:
-        types = coverage.model_types(Path(cache.default_folder()), VERSION)
+        types = auto_classes.of_installed(Path(cache.default_folder()))
         self.assertGreater(len(types), 300)
         for model in support.shipped().models:
             if dependencies.unmet(model.dependencies) is None:

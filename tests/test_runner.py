@@ -162,11 +162,9 @@ class TestBadInput(unittest.TestCase):
         config.write_text("[]")
         self.refuse("--model", str(self.folder), says="names no model_type")
         config.write_text('{"model_type": "abacus"}')
-        self.refuse("--model", str(self.folder), says="is a abacus model, and no family has such")
-        config.write_text('{"model_type": "bert", "architectures": ["BertForTokenClassification"]}')
-        self.refuse(
-            "--model", str(self.folder), says="is of BertForTokenClassification; of bert models"
-        )
+        self.refuse("--model", str(self.folder), says="is a abacus model, and transformers")
+        config.write_text('{"model_type": "bert", "architectures": ["BertForAbacus"]}')
+        self.refuse("--model", str(self.folder), says="is of BertForAbacus; of bert models")
         config.write_text('{"model_type": "bert"}')
         self.refuse(
             "--model", str(self.folder), "--weights", "tiny", says="--weights tiny does not go"

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hf_tests import dependencies, outcome
-from hf_tests.nightly.usage import UsageError
+from hf_tests.nightly import auto_classes
 from hf_tests.registry import Registry
 
-QUERY_TIMEOUT_S = 300.0
-CACHE_NAME = "model-types-{}.json"
 WORST_FIRST = (
     outcome.CRASHED,
     outcome.TIMEOUT,
@@ -83,15 +76,17 @@ def measure(registry: Registry, results: Path, cache_dir: Path) -> Coverage:
     Of each check the newest result counts, of runs with this version of transformers. Raises
     UsageError where transformers is not installed or cannot be imported.
     """
-    version = dependencies.version("transformers")
-    if version is None:
-        raise UsageError(f"{dependencies.unmet(['transformers'])}")
-    types = model_types(cache_dir, version)
+    types = tuple(auto_classes.of_installed(cache_dir))
+    version = str(dependencies.version("transformers"))
     by_model = {model.id: model.model_type for model in registry.models}
     entries = sorted(set(types) & set(by_model.values()))
     rows, runs = _newest(results, version, by_model)
     other = _other(cache_dir, version)
-    others = set(_read(cache_dir / CACHE_NAME.format(other)) or ()) if other else set()
+    others = (
+        set(auto_classes.kept(cache_dir / auto_classes.KEPT_AS.format(other)) or ())
+        if other
+        else set()
+    )
     return Coverage(
         transformers=version,
         types=types,
@@ -116,62 +111,9 @@ def measure(registry: Registry, results: Path, cache_dir: Path) -> Coverage:
     )
 
 
-def model_types(cache_dir: Path, version: str) -> tuple[str, ...]:
-    """Model types that the installed transformers has a model class for; asked once a version.
-
-    A process of its own imports the library. Raises UsageError where that fails.
-    """
-    path = cache_dir / CACHE_NAME.format(version)
-    known = _read(path)
-    if known is None:
-        known = _ask()
-        with contextlib.suppress(OSError):
-            _write(path, known)
-    return tuple(known)
-
-
-def _ask() -> dict[str, Any]:
-    command = [sys.executable, "-m", "hf_tests.probe.model_types"]
-    root = Path(__file__).resolve().parents[2]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=QUERY_TIMEOUT_S,
-            check=True,
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UsageError(f"transformers cannot be imported: {last}") from None
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise UsageError(f"transformers does not say its model types: {error}") from None
-    assert isinstance(found, dict)
-    return found
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _write(path: Path, types: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".asking-", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(types, file)
-    os.replace(temporary, path)
-
-
 def _other(cache_dir: Path, version: str) -> str | None:
     """The newest version before this one that was asked on this machine; else the next after."""
-    head, tail = CACHE_NAME.split("{}")
+    head, tail = auto_classes.KEPT_AS.split("{}")
     found = [
         path.name.removeprefix(head).removesuffix(tail) for path in cache_dir.glob(f"{head}*{tail}")
     ]
@@ -211,7 +153,7 @@ def _documents(results: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(results.glob("*/run.json"), reverse=True):
         if path.parent.is_symlink():
             continue  # "latest" is one of the others
-        document = _read(path)
+        document = auto_classes.kept(path)
         if document is not None and {"metadata", "checks"} <= document.keys():
             yield document
 

@@ -95,7 +95,8 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
         raise UsageError(
             f"nothing to run: no chosen device ({', '.join(devices)}) has the method {wanted}."
         )
-    notes = [f"{model.id}: {source.note}" for model, source in sources if source.note]
+    notes = [f"{model.id}: {model.description}" for model in models if not model.listed]
+    notes += [f"{model.id}: {source.note}" for model, source in sources if source.note]
     headline = "\n".join([weights.summary(sources, options.weights), *notes])
     return Plan(tuple(jobs), headline, class_problems(models))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +63,7 @@ def models(
 
     A name is an id of the registry, a folder with a config.json, or a Hub id whose config.json is
     in the Hub's cache (or is fetched, where ``choice`` of weights is ``hub``); for the last two
-    the family is the one that has such models. Raises UsageError.
+    `recognise` finds the family. Raises UsageError.
     """
     if not families and not names:
         return registry.models
@@ -170,32 +169,9 @@ def _model(registry: Registry, name: str, choice: str) -> Model:
 
 def _from_config(registry: Registry, model_id: str, path: Path) -> Model:
     """The unlisted model that a config.json describes."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"{path.parent} holds no config.json, so it is no model's folder."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON: {error}") from None
-    model_type = config.get("model_type") if isinstance(config, dict) else None
-    if not isinstance(model_type, str):
-        raise UsageError(f"{path} names no model_type, so its family cannot be found.")
-    named = config.get("architectures")
-    classes = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
-    for model in registry.models:
-        if model.model_type == model_type and (not classes or model.class_name in classes):
-            family = registry.family(model.family)
-            return family.unlisted(model_id, model.class_name, model_type)
-    known = sorted(
-        {model.class_name for model in registry.models if model.model_type == model_type}
-    )
-    if known:
-        raise UsageError(
-            f"{path} is of {' and '.join(classes)}; of {model_type} models the registry knows "
-            f"{', '.join(known)}. Add an entry with its class to test it."
-        )
-    types = ", ".join(sorted({model.model_type for model in registry.models}))
-    raise UsageError(
-        f"{path} is a {model_type} model, and no family has such models, only: {types}."
+    from hf_tests.nightly import recognise
+
+    found = recognise.recognise(registry, recognise.read(path))
+    return found.family.unlisted(
+        model_id, found.class_name, found.model_type, found.why, akin=found.akin
     )

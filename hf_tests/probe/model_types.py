@@ -1,7 +1,7 @@
 """The model types that the installed transformers has a model class for.
 
 ``python -m hf_tests.probe.model_types`` prints them as JSON: model type to the classes that its
-auto-classes load for it.
+auto-classes load for it, and each class to the tables of the auto-classes that it stands in.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import sys
 PREFIX, SUFFIX = "MODEL", "MAPPING_NAMES"  # of the auto-classes' tables
 
 
-def found() -> dict[str, list[str]]:
-    """Classes by model type, both in alphabetical order."""
+def found() -> dict[str, dict[str, list[str]]]:
+    """Tables by class by model type, all in alphabetical order."""
     from transformers.models.auto import modeling_auto
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    classes: dict[str, set[str]] = {}
-    for name, table in vars(modeling_auto).items():
-        if name.startswith(PREFIX) and name.endswith(SUFFIX):
-            for model_type, names in table.items():
+    tables: dict[str, dict[str, set[str]]] = {}
+    for table, entries in vars(modeling_auto).items():
+        if table.startswith(PREFIX) and table.endswith(SUFFIX):
+            for model_type, names in entries.items():
                 if model_type in CONFIG_MAPPING_NAMES:
                     several = names if isinstance(names, (list, tuple)) else (names,)
-                    classes.setdefault(model_type, set()).update(filter(None, several))
-    return {model_type: sorted(classes[model_type]) for model_type in sorted(classes)}
+                    classes = tables.setdefault(model_type, {})
+                    for name in filter(None, several):
+                        classes.setdefault(name, set()).add(table)
+    return {
+        model_type: {name: sorted(classes[name]) for name in sorted(classes)}
+        for model_type, classes in sorted(tables.items())
+    }
 
 
 if __name__ == "__main__":
