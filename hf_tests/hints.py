@@ -61,7 +61,7 @@ HINTS = {
     "version of it that the library knows, or leave it out of the registry. Again: {again}",
     "unsupported": "The installed libraries cannot do this with {model}; python runner.py doctor "
     "shows their versions. With others: {again}",
-    "unsupported:dtype": "The device does not compute in this dtype: {again} --dtype float32",
+    "unsupported:dtype": "{model} cannot be computed in this dtype here: {again} --dtype float32",
     "conversion": "The exporter alone, to try another version or report it: optimum-cli export "
     "openvino -m {folder} DIR; then: {again}",
     "conversion:compile": "{model} was converted, and OpenVINO could not compile it for this "

@@ -36,7 +36,8 @@ class Job:
     outputs that others are held against, empty where each makes its own. With ``convert_anew`` no
     kept conversion to OpenVINO is used, nor the new one kept; all that are kept take at most
     ``cache_limit_gb`` GB. ``commit`` and ``weights_sha256`` say which checkpoint it is, where that
-    is known; ``barred`` are the fields of a result that say why it is not started.
+    is known; ``barred`` are the fields of a result that say why it is not started; ``registry`` is
+    the file that its model stands in, empty for the shipped one.
     """
 
     model: Model
@@ -65,6 +66,7 @@ class Job:
     barred: Mapping[str, str] = dataclasses.field(default_factory=dict)
     convert_anew: bool = False
     cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
+    registry: str = ""
 
     @functools.cached_property
     def name(self) -> str:
@@ -82,6 +84,7 @@ class Job:
     def command(self) -> str:
         """The command that runs this one job again."""
         words = ["python", "runner.py", "--model", self.model.id, "--device", self.device]
+        words += ["--registry", self.registry] if self.registry else []
         return shlex.join(words)
 
     def replace(self, **changes: Any) -> Job:

@@ -94,7 +94,11 @@ def _run(case: type[FamilyTestCase], options: argparse.Namespace) -> int:
     chosen = plan.make(
         models,
         select.devices(machine, names, options.all_hardware),
-        plan.Options(weights=options.weights, cache_dir=options.cache_dir),
+        plan.Options(
+            weights=options.weights,
+            cache_dir=options.cache_dir,
+            registry=options.registry or "",
+        ),
     )
     folder = RunFolder.create(Path(options.output_dir or "results")) if _saves(options) else None
     print(chosen.headline, flush=True)

@@ -6,6 +6,7 @@ goes wrong with which requests.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import json
@@ -127,7 +128,8 @@ class Hub:
         answer = self._answer(path, token)
         if fault is not None:
             time.sleep(fault.delay_s)
-        _send(request, answer, fault)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked has given up
+            _send(request, answer, fault)
 
     def _fault(self, method: str, path: str) -> Fault | None:
         for fault in self._faults:

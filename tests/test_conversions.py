@@ -8,12 +8,13 @@ import os
 import time
 import unittest
 from pathlib import Path
+from typing import Any
 
 from hf_tests import cache, checkpoint_files, dependencies
 from hf_tests.family import run_check
 from hf_tests.job import Job
 from hf_tests.outcome import CheckResult
-from hf_tests.probe import checkpoints
+from hf_tests.probe import checkpoints, conversions, errors
 from tests import support
 
 
@@ -100,6 +101,20 @@ class TestEntries(unittest.TestCase):
         )
         done = support.runner("cache", "--cache-dir", str(self.folder / "nowhere"))
         self.assertEqual((done.returncode, "is not a folder" in done.stderr), (2, True))
+
+
+class TestTheDisk(unittest.TestCase):
+    """What OpenVINO says of a file cut short names no cause: the disk is looked at."""
+
+    def cut_short(self, folder: Path) -> dict[str, Any]:
+        raise RuntimeError(f"basic_ios::clear: {conversions.STREAM_ERROR}")
+
+    def test_with_room_it_is_no_full_disk(self) -> None:
+        source = Path(checkpoints.folder_of(support.job("gpt2")))
+        job = support.job("gpt2", "openvino", convert_anew=True)
+        with self.assertRaisesRegex(RuntimeError, "iostream error") as caught:
+            conversions.obtain(job, source, {}, self.cut_short)
+        self.assertEqual(errors.classify(caught.exception, "conversion"), "conversion")
 
 
 class TestDigests(unittest.TestCase):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
+import threading
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from tests.hub import COMMIT, Hub
 
 WEIGHTS = "model.safetensors"
 TOKEN = "hf_PlantedSecretThatMustNotBeWritten"
+LOGIN = "hf_AnotherOneOfTheLoginFile"
 
 
 class TestDownloads(unittest.TestCase):
@@ -106,15 +109,23 @@ class TestDownloads(unittest.TestCase):
         self.assertEqual(file.name, "config.json")
 
     def test_a_failure_costs_its_own_model_and_the_token_is_nowhere(self) -> None:
+        """Neither one of the environment, nor the one that a login has left in its file."""
         self.publish("distilgpt2")
         self.hub.gated = {"gpt2"}
         self.environment["HF_TOKEN"] = TOKEN
+        login = self.folder / "home" / "token"
+        login.parent.mkdir()
+        login.write_text(LOGIN)
+        self.prefetch(status=1)
+        self.assertEqual(self.hub.seen, {TOKEN}, "the environment's is sent first")
+        self.environment["HF_TOKEN"] = ""
         results = self.folder / "results"
-        done = support.runner(
-            "--model", "gpt2", "distilgpt2", "--weights", "hub", "--cpu-only",
-            "--method", "from_pretrained", "--verbose", "--results-dir", str(results),
-            environment=self.environment,
-        )  # fmt: skip
+        with CommandLines() as watched:
+            done = support.runner(
+                "--model", "gpt2", "distilgpt2", "--weights", "hub", "--cpu-only",
+                "--method", "from_pretrained", "--verbose", "--results-dir", str(results),
+                environment=self.environment,
+            )  # fmt: skip
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         run = json.loads((results / "latest" / "run.json").read_text())
         found = {row["model"]: row for row in run["checks"]}
@@ -125,9 +136,38 @@ class TestDownloads(unittest.TestCase):
             ("error", "access_denied", "download"),
         )
         self.assertIn("gpt2", refused["hint"])
-        self.assertIn(TOKEN, self.hub.seen, "the client did send it")
-        self.assertNotIn(TOKEN, done.stdout + done.stderr)
-        written = [path for path in self.folder.rglob("*") if path.is_file()]
+        self.assertIn(LOGIN, self.hub.seen, "the client did send it")
+        written = [path for path in self.folder.rglob("*") if path.is_file() and path != login]
         self.assertGreater(len(written), 10)
-        for path in written:
-            self.assertNotIn(TOKEN.encode(), path.read_bytes(), path)
+        lines = b"\n".join(watched.found)
+        if watched.can_look:
+            self.assertIn(str(results).encode(), lines, "the command itself was seen")
+        for token in (TOKEN, LOGIN):
+            self.assertNotIn(token, done.stdout + done.stderr)
+            self.assertNotIn(token.encode(), lines)
+            for path in written:
+                self.assertNotIn(token.encode(), path.read_bytes(), path)
+
+
+class CommandLines:
+    """While entered, collects the arguments of every process there is, as `ps` would show them."""
+
+    def __init__(self) -> None:
+        self.can_look = Path("/proc/self/cmdline").exists()
+        self.found: set[bytes] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> CommandLines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):  # it has ended meanwhile
+                    self.found.add(path.read_bytes())

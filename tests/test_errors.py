@@ -50,15 +50,6 @@ UNTYPED = (
     (CUDA.format("invalid device ordinal"), "cuda_error", "no_device"),
     (CUDA.format("no kernel image is available for execution"), "cuda_error", "no_kernel"),
     ("Found no NVIDIA driver on your system.", "cuda_error", "no_driver"),
-    (CUDA.format("unspecified launch failure"), "cuda_error", ""),
-    ("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory",
-     "out_of_memory", ""),
-    ("\"addmm_impl_cpu_\" not implemented for 'Half'", "unsupported", "dtype"),
-    ("while loading with X, an error is thrown:\nTraceback (most recent call last):\n  ...\n"
-     "safetensors_rust.SafetensorError: header too large\n", "corrupt_checkpoint", ""),
-    ("Loading this model requires you to set the option `trust_remote_code=True`",
-     "remote_code_required", ""),
-    ("unexpected", "other", ""),
 )  # fmt: skip
 """Texts of RuntimeError as the libraries raise it, and what they mean."""
 
@@ -71,6 +62,18 @@ class TestClassification(unittest.TestCase):
         for text, kind, case in UNTYPED:
             with self.subTest(text[:60]):
                 self.assert_found(RuntimeError(text), kind, case)
+
+    def test_dtype(self) -> None:
+        """Operators that lack one, and models whose code makes float32 of something narrower."""
+        for text in (
+            "mixed dtype (CPU): expect parameter to have scalar type of Float",
+            "expected scalar type Float but found BFloat16",
+            "expected m1 and m2 to have the same dtype, but got: float != c10::BFloat16",
+        ):
+            with self.subTest(text):
+                self.assert_found(RuntimeError(text), "unsupported", "dtype")
+        self.assert_found(NotImplementedError("Unsupported dtype BFloat16"), "unsupported", "dtype")
+        self.assert_found(NotImplementedError("no such thing"), "unsupported")
 
     def test_typed_error_of_torch(self) -> None:
         import torch

@@ -122,6 +122,7 @@ def _test(
             batch_sizes=tuple(sorted(set(options.batch_size) - {1})),
             timeout_s=options.timeout,
             memory_limit_mb=options.memory_limit,
+            registry=options.registry or "",
             cache_dir=str(cache_dir),
             trials=options.trials,
             min_trials=options.min_trials,

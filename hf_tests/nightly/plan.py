@@ -48,6 +48,7 @@ class Options:
     time_budget_s: float | None = None
     convert_anew: bool = False
     cache_limit_gb: float | None = None
+    registry: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
                         needs_mb=_needs_mb(source),
                         convert_anew=options.convert_anew,
                         cache_limit_gb=limit,
+                        registry=options.registry,
                         **_sampling(source, options),
                     )
                 )
@@ -159,7 +161,8 @@ def jobs_from_environment(
     devices = select.devices(hardware.detect(), _split(environment.get("HF_TESTS_DEVICES")))
     if not models:
         return ()
-    return make(models, devices, Options(weights=choice)).jobs
+    own = environment.get("HF_TESTS_REGISTRY", "")
+    return make(models, devices, Options(weights=choice, registry=own)).jobs
 
 
 def _cache_limit_gb(options: Options) -> float:

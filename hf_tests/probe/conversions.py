@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ VERSION = 1
 """Part of each name: raised when something other than the versions changes what is made."""
 
 LIBRARIES = ("openvino", "optimum-intel", "optimum", "nncf", "transformers", "torch")
+
+STREAM_ERROR = "iostream error"
+FULL_BYTES = 1 << 20  # a disk with less than this left is full: what was cut short took the rest
 
 Convert = Callable[[Path], Mapping[str, Any]]
 """Converts into a folder; returns what must be known to load it again, in JSON types."""
@@ -81,7 +87,8 @@ def place(job: Job, checkpoint: Path, options: Mapping[str, Any]) -> Path:
 
 def _make(folder: Path, convert: Convert, keeper: Any = None) -> Conversion:
     start = time.perf_counter()
-    facts = dict(convert(folder))
+    with _looking_at_the_disk(folder):
+        facts = dict(convert(folder))
     seconds = time.perf_counter() - start
     files = {
         path.relative_to(folder).as_posix(): checkpoint_files.file_digest(path)
@@ -91,6 +98,20 @@ def _make(folder: Path, convert: Convert, keeper: Any = None) -> Conversion:
     document = {"seconds": seconds, "facts": facts, "files": files}
     (folder / FACTS).write_text(json.dumps(document, indent=1), encoding="utf-8")
     return Conversion(folder, seconds, False, facts, keeper)
+
+
+@contextlib.contextmanager
+def _looking_at_the_disk(folder: Path) -> Iterator[None]:
+    """Say that a disk is full, where one is: OpenVINO only says that its stream had an error."""
+    try:
+        yield
+    except Exception as error:
+        if STREAM_ERROR in str(error):
+            for place in (folder, Path(tempfile.gettempdir())):
+                if shutil.disk_usage(place).free < FULL_BYTES:
+                    full = os.strerror(errno.ENOSPC)
+                    raise OSError(errno.ENOSPC, full, str(place)) from error
+        raise
 
 
 def _read(folder: Path) -> Conversion | None:

@@ -75,6 +75,14 @@ HTTP = {
 
 CUDA_MEMORY = Diagnosis("out_of_memory", "cuda")
 
+DTYPE = Diagnosis("unsupported", "dtype")
+DTYPE_WORDS = (
+    "not implemented for '(Half|BFloat16|Float|Double)'|Cannot convert a MPS Tensor to float64|"
+    "does not support (bfloat16|float64|float16)|Unsupported dtype (BFloat16|Half)|mixed dtype|"
+    "expected m1 and m2 to have the same dtype|expected scalar type \\w+ but found (BFloat16|Half)"
+)
+"""An operator without this dtype, or a model whose code makes float32 where it was given less."""
+
 CUDA_CASES = (
     (CUDA_MEMORY, r"out of memory|CU(BLAS|DNN|SPARSE|SOLVER)_STATUS_(ALLOC_FAILED|NOT_ENOUGH)"),
     (Diagnosis("cuda_error", "device_assert"), "device-side assert"),
@@ -90,15 +98,13 @@ MESSAGES = (
     (Diagnosis("out_of_memory"), r"(can't|Cannot) allocate memory|not enough memory|bad_alloc|"
      "MPS backend out of memory|CL_OUT_OF_(HOST_MEMORY|RESOURCES)|CL_MEM_OBJECT_ALLOCATION_FAIL|"
      "Exceeded max size of memory"),
-    (Diagnosis("disk_full"), "iostream error"),  # all that OpenVINO says of a file cut short
     (Diagnosis("remote_code_required"), "trust_remote_code"),
     (Diagnosis("corrupt_checkpoint"), "size mismatch for|does not appear to have a file named|"
      "Error no file named|ignore_mismatched_sizes|is not a valid JSON file|Can't load (tokenizer|"
      "image processor|feature extractor|the model|the configuration)|Couldn't instantiate the "
      "backend tokenizer|Unrecognized (image|video) processor|Unrecognized feature extractor"),
     (Diagnosis("model_not_found"), "is not a valid model identifier|is not a local folder"),
-    (Diagnosis("unsupported", "dtype"), r"not implemented for '(Half|BFloat16|Float|Double)'|"
-     "does not support (bfloat16|float64|float16)|Cannot convert a MPS Tensor to float64"),
+    (DTYPE, DTYPE_WORDS),
     (Diagnosis("unsupported"), "Unrecognized (configuration class|model in)|does not recognize "
      "this architecture|custom or unsupported architecture|not implemented for|not currently "
      "implemented for the (MPS|CUDA)"),
@@ -196,6 +202,8 @@ def _by_names(names: list[str], text: str) -> Diagnosis | None:
     found = next((TYPES[name] for name in names if name in TYPES), None)
     if found is not None and found.kind == "cuda_error":
         return _cuda_case(text) or found
+    if found is not None and found.kind == "unsupported" and re.search(DTYPE_WORDS, text):
+        return DTYPE
     return found
 
 
