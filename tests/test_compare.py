@@ -197,6 +197,29 @@ class TestNoise(unittest.TestCase):
     def test_one_wild_night_moves_nothing(self) -> None:
         self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, 1.2, LIMIT))
 
+    def test_the_farthest_of_the_nights_counts(self) -> None:
+        """Noise with long tails: few nights are far off, and one more of them is no news."""
+        nights = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.0] * 3
+        self.assertIsNotNone(noise.judge(nights, 1.25, 1.25, LIMIT))
+        self.assertIsNone(noise.judge([1.26, *nights], 1.25, 1.25, LIMIT))
+        verdict = noise.judge([1.26, *nights], 1.28, 1.28, LIMIT)
+        self.assertTrue(verdict and verdict.seen_again)
+        self.assertIsNotNone(noise.judge([20.0, *nights], 1.25, 1.25, LIMIT), "an accident")
+        self.assertIsNotNone(noise.judge([*nights, 1.26], 1.25, 1.25, LIMIT), "it goes on")
+
+    def test_a_drift_shows_in_a_night_that_looked_like_a_step(self) -> None:
+        series = [0.97, 1.0, 1.03] * 8 + [1.01**night for night in range(1, 12)]
+        shows = next(night for night in range(12, 20) if self.drifts(series, 1.01**night))
+        self.assertFalse(self.drifts(series[:-1], series[-1]))
+        alone = noise.judge(series, 1.5, None, LIMIT)
+        self.assertTrue(alone and not alone.drift and alone.seen_again is None)
+        again = noise.judge(series, 1.5, 1.01**shows, LIMIT)
+        self.assertTrue(again and again.drift, "the second measurement tells that it is no step")
+
+    def drifts(self, series: list[float], value: float) -> bool:
+        verdict = noise.judge(series, value, value, LIMIT)
+        return verdict is not None and verdict.drift
+
     def test_drift_is_found_and_a_step_is_none(self) -> None:
         chance = random.Random(2)
         for spread in (0.0, 0.03):

@@ -3,19 +3,24 @@
 All is judged on logarithms, so that a change is relative and noise that multiplies is even. The
 medians and the median absolute deviation are those of Hampel (1974): half of the nights may be
 wild. A change is called only when it is beyond a threshold that a person cares for, beyond what the
-nights themselves differ by, and seen again in a second measurement. ``benchmarks/noise.py``
-measures how often that is wrong, with real noise.
+nights themselves differ by, and seen again in a second measurement. What they differ by is both:
+their spread, and the farthest of them, since the noise of a machine that others use has long tails,
+of which a spread knows nothing; of n nights without a change, tonight's is the farthest with a
+chance of 1 in n + 1, whatever the tails. ``benchmarks/noise.py`` measures how often that is wrong,
+with real noise.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WINDOW = 20  # nights that a figure is held against
-SPREADS = 4.0  # how many spreads beyond the median is beyond history
+WINDOW = 30  # nights that a figure is held against
+SPREADS = 3.0  # how many spreads beyond the median is beyond history
+WILD_SPREADS = 12.0  # beyond it a night was an accident: it tells nothing of the others
 PRIOR_SPREAD = 0.08  # of a figure of which nothing is known; counts as much as one night
 LEAST_SPREAD = 0.01  # figures that never differ, such as those of a simulator's, still may
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
@@ -71,8 +76,10 @@ def judge(past: Sequence[float], value: float, again: float | None, limit: Limit
     if again is None:
         return found
     second = _step(known[-WINDOW:], again, limit)
-    same = second is not None and second.is_more == found.is_more
-    return Verdict(found.ratio, found.usual, found.allowed, found.nights, seen_again=same)
+    if second is not None and second.is_more == found.is_more:
+        return dataclasses.replace(found, seen_again=True)
+    # A step that is none may still be the night in which a drift shows.
+    return _drift(known, value, again, limit) or dataclasses.replace(found, seen_again=False)
 
 
 def night_value(value: float, again: float | None) -> float:
@@ -93,8 +100,17 @@ def first_night(values: Sequence[float]) -> int:
 def _step(past: Sequence[float], value: float, limit: Limit) -> Verdict | None:
     logs = [math.log(figure) for figure in past]
     middle = statistics.median(logs)
-    allowed = max(math.log1p(limit.threshold), SPREADS * spread(logs))
+    allowed = max(math.log1p(limit.threshold), _usual_shift(logs, middle))
     return _verdict(math.log(value) - middle, allowed, math.exp(middle), limit, len(past))
+
+
+def _usual_shift(logs: Sequence[float], middle: float) -> float:
+    """How far from the median a night may be that is like the others."""
+    own = spread(logs)
+    shifts = [abs(log - middle) for log in logs]
+    while shifts and shifts[-1] > SPREADS * own:
+        shifts.pop()  # a step that goes on is not what the nights before it differ by
+    return max((SPREADS * own, *(shift for shift in shifts if shift <= WILD_SPREADS * own)))
 
 
 def spread(logs: Sequence[float]) -> float:
