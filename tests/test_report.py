@@ -380,6 +380,22 @@ class TestEndOfARun(unittest.TestCase):
         figures = run.checks[0].figures[0]
         self.assertIn(f"<td>{wording.seconds(figures.median_time)}</td>", html)
         self.assertIn(f"<td>{wording.mebibytes(figures.peak_memory_mb)}</td>", html)
+        self.without_a_report(run.path)
+
+    def without_a_report(self, folder: Path) -> None:
+        """A report that cannot be written is said, and the run ends as it would have."""
+        (folder / "report.html").unlink()
+        (folder / "report.html" / "in the way").mkdir(parents=True)
+        stream = next((folder / "jobs").glob("*.jsonl"))
+        text = stream.read_text(encoding="utf-8")
+        for status, exit_status in (("passed", 0), ("failed", 1)):
+            stream.write_text(re.sub('"status": ?"passed"', f'"status": "{status}"', text))
+            done = support.runner("--resume", folder.name, "--results-dir", str(folder.parent))
+            self.assertEqual(done.returncode, exit_status, done.stderr)
+            self.assertIn("the report could not be written (", done.stderr)
+            self.assertIn(f"runner.py report {folder.name} tries again", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+            self.assertEqual(reading.read(reading.find(folder.parent)).exit_status, exit_status)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import re
+import signal
+import subprocess
+import sys
+import time
 import unittest
 from typing import Any
 from xml.etree import ElementTree
 
-from hf_tests.report import junit, markdown, reading
+from hf_tests.report import index, junit, markdown, reading
 from tests import made, nights, support
 
 HOSTILE = "a\x00b\u202e|`</td><script>alert(1)</script>]]>\ud800"
@@ -158,6 +163,32 @@ class TestIndex(unittest.TestCase):
         self.assertNotIn("<script", text)
         self.assertNotIn("\u202e", text)
         self.assertIn("&lt;script&gt;", text)
+
+    def test_killed_at_any_moment_leaves_a_whole_index(self) -> None:
+        """A process that writes it again and again is killed; the next one writes the same."""
+        results = support.temporary_folder(self)
+        made.write(results, made.every_status())
+        whole = index.write(results).read_bytes()
+        code = (
+            "import sys; from pathlib import Path; from hf_tests.report import index\n"
+            "index.write(Path(sys.argv[1])); print('go', flush=True)\n"
+            "while True: index.write(Path(sys.argv[1]))"
+        )
+        chance = random.Random(5)
+        for _ in range(8):
+            process = subprocess.Popen(
+                [sys.executable, "-c", code, str(results)],
+                cwd=support.ROOT,
+                stdout=subprocess.PIPE,
+            )
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), b"go\n")
+            time.sleep(chance.uniform(0, 0.02))
+            process.kill()
+            self.assertEqual(process.wait(60), -signal.SIGKILL)
+            process.stdout.close()
+            self.assertEqual((results / "index.html").read_bytes(), whole)
+        self.assertEqual(index.write(results).read_bytes(), whole)
 
     def test_without_runs_and_with_words_that_do_not_go_together(self) -> None:
         results = support.temporary_folder(self)
