@@ -218,6 +218,22 @@ class TestConversions(unittest.TestCase):
         (kept,) = cache.entries(self.folder, "openvino")
         self.assertIn("distilbert", kept.path.name)
 
+    @unittest.skipUnless(dependencies.applies({"optimum-intel": ">=2"}), "others export it")
+    def test_a_text_is_continued_without_an_exporter(self) -> None:
+        """transformers' own loop around a graph that reads texts and batches of any length."""
+        model = support.model("openai-community/openai-gpt")
+        tiny = checkpoints.tiny_folder(model, self.folder)
+        job = self.job(checkpoint=str(tiny), batch_sizes=(3,)).replace(model=model)
+        for cached in (False, True):
+            result = self.passed(job)
+            found = result.measurement
+            self.assertEqual(found.conversion_path, "openvino.convert_model of torch.export")
+            self.assertEqual(found.conversion_cached, cached)
+        assert result.parity is not None
+        self.assertEqual(result.parity.equal_tokens, 1.0)
+        self.assertEqual(len(result.predictions[0]["token_ids"]), 12)
+        self.assertEqual([row.batch_size for row in result.rows], [3])
+
     def test_what_optimum_intel_has_no_exporter_for(self) -> None:
         """A model type that only openvino.convert_model converts; a broken one is caught."""
         # optimum-intel 1.27 still exports MegatronBERT; transformers 5.5 cannot trace ERNIE.
@@ -232,10 +248,10 @@ class TestConversions(unittest.TestCase):
         job = self.job(checkpoint=str(tiny)).replace(model=model)
         for cached in (False, True):
             found = self.passed(job).measurement
-            self.assertEqual(found.conversion_path, "openvino.convert_model")
+            self.assertEqual(found.conversion_path, "openvino.convert_model of torch.jit.trace")
             self.assertEqual(found.conversion_cached, cached)
         self.assertGreater(found.model_size_mb or 0.0, 0.01)
-        generating = dataclasses.replace(model, task="text-generation")
+        generating = dataclasses.replace(model, task="text2text-generation")
         result, _ = run_check(job.replace(model=generating), "openvino")
         kind = "missing_dependency" if dependencies.unmet(["optimum-intel"]) else "unsupported"
         self.assertEqual((result.status, result.error_type), ("skipped", kind))

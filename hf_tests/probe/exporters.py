@@ -5,7 +5,8 @@ Each writes a folder and loads it again as a network that is called as the torch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from hf_tests.probe.record import Skip
 
 OPTIMUM, CONVERT_MODEL = "optimum-intel", "openvino.convert_model"
 """Names of the two paths."""
+
+TRACED, EXPORTED = "torch.jit.trace", "torch.export"
+"""The two forms in which the second takes a torch model."""
 
 GRAPH = "model.xml"
 
@@ -53,7 +57,7 @@ def choose(
         reason, kind = found.lacks(), "unsupported"
         if reason is None:
             return found
-    if not task.is_one_pass:
+    if not (task.is_one_pass or task.continues_its_input):
         raise Skip(f"openvino.convert_model cannot generate, and {reason}", kind)
     return ConvertModel(job, task, checkpoint, processor, inputs, properties)
 
@@ -99,9 +103,28 @@ class Optimum:
         except KeyError:
             return none
         feature = cls.export_feature
-        if feature is not None and not {feature, f"{feature}-with-past"} & set(known):
+        if feature is None:
+            return None
+        offered = [name for name in (f"{feature}-with-past", feature) if name in known]
+        if not offered:
             return f"{none} with the task {feature}"
-        return None
+        exporter = TasksManager.get_exporter_config_constructor(
+            "openvino", model_type=model_type, task=offered[0], library_name="transformers"
+        )
+        return self._misfit(getattr(exporter, "func", exporter))
+
+    def _misfit(self, exporter: Any) -> str | None:
+        """Why an exporter refuses the installed transformers; None where it does not."""
+        bounds = ((">=", "MIN_TRANSFORMERS_VERSION"), ("<=", "MAX_TRANSFORMERS_VERSION"))
+        limits = [(sign, getattr(exporter, name, None)) for sign, name in bounds]
+        wanted = ",".join(f"{sign}{limit}" for sign, limit in limits if limit is not None)
+        if dependencies.applies({"transformers": wanted}):
+            return None
+        return (
+            f"optimum-intel {dependencies.version('optimum-intel')} exports "
+            f"{self._job.model.model_type} models with transformers {wanted} only, not "
+            f"{dependencies.version('transformers')}"
+        )
 
     def convert(self, folder: Path) -> Mapping[str, Any]:
         network = self._class().from_pretrained(
@@ -123,7 +146,12 @@ class Optimum:
 
 
 class ConvertModel:
-    """Conversion by ``openvino.convert_model``, which traces the torch model on sample inputs."""
+    """Conversion by ``openvino.convert_model``, of the torch model traced on sample inputs.
+
+    A model that ``torch.jit.trace`` cannot follow is given as the program of ``torch.export``. So
+    is one that generates, since a trace keeps the length of its sample; its graph has no cache, and
+    reads the whole text anew for each token.
+    """
 
     path = CONVERT_MODEL
 
@@ -147,26 +175,46 @@ class ConvertModel:
         import torch
 
         network = reference.load(self._checkpoint, self._job.model.class_name)
-        call = _FirstCall(network)
+        _spell_out_experts(network)
         with torch.inference_mode():
-            outputs = self._task.run(
-                tasks.Subject(self._job.model, call, self._processor), self._inputs
-            )
-            arguments = {name: value for name, value in call.arguments.items() if value is not None}
-            names = [name for name, value in outputs.items() if isinstance(value, torch.Tensor)]
-            graph = openvino.convert_model(
-                _by_position(network, tuple(arguments), names),
-                example_input=tuple(arguments.values()),
-            )
+            arguments, names = self._call(network)
+            module = _by_position(network, tuple(arguments), names)
+            values = tuple(arguments.values())
+            graph, program = None, TRACED
+            refused: Exception | None = None
+            if self._task.is_one_pass:
+                try:
+                    graph = openvino.convert_model(module, example_input=values)
+                except Exception as error:  # noqa: BLE001 - it raises what the model's code does
+                    refused = error
+            if graph is None:
+                try:
+                    graph, program = openvino.convert_model(_exported(module, values)), EXPORTED
+                except Exception as error:
+                    raise error from refused
         openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
-        return {"inputs": list(arguments), "outputs": names}
+        return {"inputs": list(arguments), "outputs": names, "program": program}
+
+    def _call(self, network: Any) -> tuple[dict[str, Any], list[str]]:
+        """The tensors by name that the network is given, and the names of those that it returns."""
+        import torch
+
+        if not self._task.is_one_pass:
+            return self._inputs, ["logits"]
+        call = _FirstCall(network)
+        outputs = self._task.run(
+            tasks.Subject(self._job.model, call, self._processor), self._inputs
+        )
+        given = {name: value for name, value in call.arguments.items() if value is not None}
+        return given, [name for name, value in outputs.items() if isinstance(value, torch.Tensor)]
 
     def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
         import openvino
         from transformers import AutoConfig
 
         core = openvino.Core()
-        return Converted(
+        made = Converted if self._task.is_one_pass else _generating()
+        return made(
             core,
             core.read_model(str(folder / GRAPH)),
             tuple(facts["inputs"]),
@@ -226,6 +274,40 @@ class Converted:
         )
 
 
+def _generating() -> type[Converted]:
+    """A `Converted` that generates: transformers' own loop around the graph."""
+    import torch
+    from transformers import GenerationConfig, GenerationMixin
+
+    class Generating(Converted, GenerationMixin):  # type: ignore[misc]
+        main_input_name = "input_ids"
+        device = torch.device("cpu")
+        dtype = torch.float32
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.generation_config = GenerationConfig.from_model_config(self.config)
+            self.generation_config.use_cache = False
+
+        def can_generate(self) -> bool:
+            return True
+
+        def prepare_inputs_for_generation(
+            self, input_ids: Any, attention_mask: Any = None, **more: Any
+        ) -> dict[str, Any]:
+            del more
+            given = {"input_ids": input_ids, "attention_mask": attention_mask}
+            return {name: given[name] for name in self._inputs}
+
+        def forward(self, input_ids: Any, attention_mask: Any = None, **more: Any) -> Any:
+            del more
+            return Converted.__call__(self, input_ids=input_ids, attention_mask=attention_mask)
+
+        __call__ = forward  # type: ignore[assignment]
+
+    return Generating
+
+
 class _FirstCall:
     """Calls a network as its task does, and keeps the arguments."""
 
@@ -241,9 +323,38 @@ class _FirstCall:
         return self._network(**arguments)
 
 
+def _spell_out_experts(network: Any) -> None:
+    """Have a mixture of experts computed by plain products of matrices, as transformers offers it.
+
+    Its default is one fused operation of its own, which no converter knows.
+    """
+    choose_experts = getattr(network, "set_experts_implementation", None)
+    if choose_experts is not None:
+        choose_experts("batched_mm")
+
+
+def _parameters(network: Any) -> Collection[str]:
+    return inspect.signature(network.forward).parameters
+
+
+def _exported(module: Any, values: tuple[Any, ...]) -> Any:
+    """The module as a program of torch.export, of any size where the model's code leaves it free.
+
+    The sample is doubled along its first dimension, since a size of 1 would be taken as fixed.
+    """
+    import torch
+
+    values = tuple(torch.cat([value, value]) for value in values)
+    sizes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in values)
+    return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
+
+
 def _by_position(network: Any, inputs: tuple[str, ...], outputs: Sequence[str]) -> Any:
     """The network with tensors alone, in these orders: a traced graph does not keep the names."""
     import torch
+
+    # A cache is no tensor, so it could not leave the graph.
+    settings = {"use_cache": False} if "use_cache" in _parameters(network) else {}
 
     class ByPosition(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -251,7 +362,7 @@ def _by_position(network: Any, inputs: tuple[str, ...], outputs: Sequence[str]) 
             self.network = network
 
         def forward(self, *values: Any) -> tuple[Any, ...]:
-            found = self.network(**dict(zip(inputs, values, strict=True)))
+            found = self.network(**dict(zip(inputs, values, strict=True)), **settings)
             return tuple(found[name] for name in outputs)
 
     return ByPosition().eval()

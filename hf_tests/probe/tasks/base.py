@@ -67,6 +67,9 @@ class Task(abc.ABC):
     compared_outputs: tuple[str, ...] = ("logits",)
     """The network's outputs that are held against the reference."""
 
+    continues_its_input: bool = False
+    """Whether each new token is put behind ``input_ids``, the network's one growing argument."""
+
     pipeline_dependencies: tuple[str, ...] = ()
     """Distributions that the pipeline needs and the model itself does not."""
 

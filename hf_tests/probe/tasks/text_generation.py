@@ -20,6 +20,7 @@ class TextGeneration(base.Task):
     name = "text-generation"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForCausalLM"
+    continues_its_input = True
 
     def prompt(self, model: Model) -> str:
         """The model's sample prompt."""
