@@ -205,6 +205,11 @@ def load(path: str | Path = DEFAULT_PATH, *, validate: bool = True) -> Registry:
         raise RegistryError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise RegistryError(f"{path}: is not UTF-8 text: {error.reason}") from error
+    return parse(text, path, validate=validate)
+
+
+def parse(text: str, path: Path, *, validate: bool = True) -> Registry:
+    """Validate and resolve the text of a registry whose place is ``path``; raises as `load`."""
     try:
         data = json.loads(text, object_pairs_hook=_unique_keys)
     except json.JSONDecodeError as error:

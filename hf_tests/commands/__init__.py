@@ -10,6 +10,7 @@ from __future__ import annotations
 RUN = "run"
 
 COMMANDS: dict[str, str] = {
+    "add": "Add a model to the registry, once its tiny checkpoint has run.",
     "cache": "Show or clear what is kept: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
     "coverage": "Show how much of transformers has an entry, is built, passes.",

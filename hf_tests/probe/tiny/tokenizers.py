@@ -141,6 +141,15 @@ def default_class(model_type: str) -> str | None:
     return GENERIC[1] if names in GENERIC else names.removesuffix("Fast")
 
 
+def reads_sentencepiece(class_name: str | None) -> bool:
+    """Whether a tokenizer class of that name, slow or fast, reads a vocabulary of sentencepiece."""
+    import transformers
+
+    found = [getattr(transformers, f"{class_name}{end}", None) for end in ("", "Fast")]
+    files = [getattr(cls, "vocab_files_names", {}).get("vocab_file", "") for cls in found if cls]
+    return any(name.endswith(".model") for name in files)
+
+
 def _special_tokens(cls: type) -> dict[str, str]:
     """Special tokens by role, from the defaults of the class's constructors."""
     found: dict[str, str] = {}
