@@ -71,6 +71,17 @@ class TestAdd(unittest.TestCase):
         self.assertNotIn("activation_function", said, "it is the class's default")
         self.assertEqual(self.registry.read_text(), self.before)
 
+    def test_nested_configurations(self) -> None:
+        """They are compared with their own classes' defaults: the parameters are counted after."""
+        from hf_tests.probe import describe
+
+        folder = checkpoints.folder_of(support.job("llava-hf/llava-1.5-7b-hf"))
+        said = describe.described(folder / "config.json", "LlavaForConditionalGeneration")
+        published = json.loads((folder / "config.json").read_text())
+        for part in ("text_config", "vision_config"):
+            for name in ("model_type", "hidden_size"):
+                self.assertEqual(said["config"][part][name], published[part][name])
+
     def test_what_does_not_run_is_not_written(self) -> None:
         weights = self.own / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:1000])

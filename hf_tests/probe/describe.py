@@ -32,8 +32,6 @@ NOT_OF_THE_MODEL = frozenset(
 )
 """Fields of a config.json that say how it was saved, or what its outputs are called."""
 
-_NOTHING = object()  # a default that no value equals
-
 
 def described(path: Path, class_name: str) -> dict[str, Any]:
     """The entry's ``config``, ``vocab_size``, ``parameters`` and ``tokenizer`` class.
@@ -70,7 +68,7 @@ def described(path: Path, class_name: str) -> dict[str, Any]:
 def _differences(config: Any, published: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that differ from the class's defaults, as published where they were."""
     found: dict[str, Any] = {}
-    for name, value in _other(config.to_dict(), type(config)().to_dict()).items():
+    for name, value in _other(config).items():
         if name == "rope_parameters" and name not in published:
             # transformers 5 makes it of what earlier ones, and most checkpoints, have apart.
             parts = ("rope_theta", "rope_scaling")
@@ -82,18 +80,20 @@ def _differences(config: Any, published: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _other(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that have a default and another value; so of nested ones of the same model type."""
+def _other(config: Any) -> dict[str, Any]:
+    """Fields that have a default and another value.
+
+    A nested configuration is compared with its own class's defaults: what it is built from where an
+    entry gives a part of it, whatever the outer one's default of it says.
+    """
+    defaults = type(config)().to_dict()
     found: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in config.to_dict().items():
         if name in NOT_OF_THE_MODEL or name not in defaults or value == defaults[name]:
             continue
-        default = defaults[name]
-        if isinstance(value, dict) and "model_type" in value:
-            same = isinstance(default, dict) and default.get("model_type") == value["model_type"]
-            kept = _other(value, default if same else dict.fromkeys(value, _NOTHING))
-            if kept:
-                found[name] = {"model_type": value["model_type"], **kept}
+        nested = getattr(config, name, None)
+        if isinstance(value, dict) and hasattr(nested, "to_diff_dict"):
+            found[name] = {"model_type": value.get("model_type"), **_other(nested)}
         else:
             found[name] = value
     return found
