@@ -16,6 +16,7 @@ import transformers
 from hf_tests import dependencies, registry
 from hf_tests.family import run_check
 from hf_tests.probe import checkpoints, labelled, quality, tasks
+from hf_tests.report import figures, reading
 from tests import support
 
 ENCODER, DECODER, IMAGES = "bert-base-uncased", "gpt2", "openai/clip-vit-base-patch32"
@@ -105,7 +106,7 @@ class TestQuality(unittest.TestCase):
     output: ClassVar[str]
     root: ClassVar[Path]
     status: ClassVar[int]
-    report: ClassVar[str]
+    shown: ClassVar[dict[str, dict[str, tuple[str, ...]]]]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -130,7 +131,16 @@ class TestQuality(unittest.TestCase):
             support.validate("model", document)
             name = f"{Path(row['model']).name} {row['method']}"
             cls.found[name] = document["results"][row["key"]]
-        cls.report = (latest / "report.html").read_text(encoding="utf-8")
+        run = reading.read(reading.find(cls.root / "results"))
+        cls.shown = {
+            Path(model.id).name: {
+                row.name: row.cells
+                for group in figures.table(model.checks).groups
+                for row in group.rows
+                if group.name == "On real weights"
+            }
+            for model in run.models
+        }
 
     def quality(self, name: str, method: str = "from_pretrained") -> Any:
         return self.found[f"{name} {method}"]["quality"]
@@ -212,8 +222,14 @@ class TestQuality(unittest.TestCase):
         )
         self.assertRegex(said, r"a short text: perplexity 1\.\d+ over \d+ tokens")
         self.assertRegex(said, "it answers '.+', not 'paris'")
-        self.assertIn(f"100 % of {count} masked facts", self.report)
-        self.assertIn("not applicable", self.report)
+        self.assertEqual(
+            self.shown["taught"],
+            {
+                "known answers": ("1 of 1 right",) * 2,
+                "accuracy": (f"100 % of {count} masked facts",) * 2,
+            },
+        )
+        self.assertEqual(self.shown[ENCODER], {"accuracy": ("not applicable",) * 2})
 
     @unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "OpenVINO is not installed")
     def test_openvino_is_asked_too(self) -> None:
