@@ -234,6 +234,18 @@ def logits_scaled(found: Any) -> None:
     found.logits = found.logits * 1.01
 
 
+def late_frames_lost(given: dict[str, Any]) -> None:
+    """Of a sound's spectrogram only the first second is read."""
+    given["input_values"] = given["input_values"].clone()
+    given["input_values"][:, 100:] = 0
+
+
+@contextlib.contextmanager
+def any_rate_taken(loaded: Loaded) -> Iterator[None]:
+    with mock.patch.object(loaded.processor, "sampling_rate", 8000):
+        yield
+
+
 def last_frame_lost(found: Any) -> None:
     found.logits = found.logits[:, :-1]
 
@@ -313,6 +325,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "no_look_ahead": outputs(neighbours_mixed),
     },
     "convnet": {"any_size": forward(edge_lost), "batch": outputs(batch_mixed)},
+    "audio": {
+        "batch": outputs(batch_mixed),
+        "end": forward(late_frames_lost),
+        "sampling_rate": any_rate_taken,
+    },
     "wav2vec2": {
         "batch": outputs(batch_mixed),
         "collapse": wrapped(

@@ -127,3 +127,23 @@ def sounds_beside_change_nothing(loaded: Loaded) -> None:
     beside = loaded.network(**_features(loaded, [sound, sound[::-1].copy()])).logits
     alone = loaded.network(**_features(loaded, [sound])).logits
     loaded.same(beside[:1], alone, "logits of a sound beside another differ from those alone")
+
+
+def the_end_counts(loaded: Loaded) -> None:
+    """A sound whose last quarter is silent gives other logits."""
+    sound = samples.waveform()
+    silenced = sound.copy()
+    silenced[-len(sound) // 4 :] = 0
+    found, whole = (loaded.network(**_features(loaded, wave)).logits for wave in (silenced, sound))
+    loaded.different(found, whole, "logits of a sound with a silent end are those of the whole")
+
+
+def other_sampling_rates_are_refused(loaded: Loaded) -> None:
+    """What prepares a sound refuses one of half the rate that the model was made for."""
+    try:
+        loaded.processor(
+            samples.waveform(1.0), sampling_rate=samples.SAMPLING_RATE // 2, return_tensors="pt"
+        )
+    except ValueError:
+        return
+    require(False, f"a sound of {samples.SAMPLING_RATE // 2} Hz was taken")

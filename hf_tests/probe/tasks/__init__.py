@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
 from hf_tests.probe.tasks.fill_mask import FillMask
@@ -20,6 +21,7 @@ __all__ = ["Subject", "Task", "Verdict", "get", "names"]
 @functools.cache
 def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
+        AudioClassification(),
         AutomaticSpeechRecognition(),
         FillMask(),
         ImageClassification(),

@@ -43,9 +43,11 @@ def save_processor(
     image_processor = _image_processor_class(model, config_class)
     if image_processor is not None:
         parts["image_processor"] = _image_processor(image_processor, values)
-    extractor = _lookup(FEATURE_EXTRACTOR_MAPPING, config_class)
+    extractor = _named(model, "feature_extractor") or _lookup(
+        FEATURE_EXTRACTOR_MAPPING, config_class
+    )
     video = _installed(_lookup(VIDEO_PROCESSOR_MAPPING, config_class))
-    processor = _lookup(_processors(), config_class)
+    processor = _named(model, "class") or _lookup(_processors(), config_class)
     taken = _parameters(processor) if processor is not None else frozenset()
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
@@ -62,6 +64,14 @@ def _processors() -> Any:
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
     return PROCESSOR_MAPPING
+
+
+def _named(model: Model, part: str) -> Any:
+    """The class that the registry names for a part; None where it names none."""
+    import transformers
+
+    name = model.processor.get(part)
+    return None if name is None else getattr(transformers, name)
 
 
 def _parameters(cls: Any) -> frozenset[str]:
@@ -150,8 +160,12 @@ def _resize(name: str, size: int, side: int, old_crop: int) -> int:
 
 
 def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
-    arguments = {}
-    if "num_mel_bins" in values and "feature_size" in inspect.signature(cls.__init__).parameters:
+    taken = _parameters(cls)
+    # Settings that both sides must agree on: bands and frames of a spectrogram.
+    arguments = {
+        name: values[name] for name in ("num_mel_bins", "max_length") if name in taken & set(values)
+    }
+    if "num_mel_bins" in values and "feature_size" in taken and "num_mel_bins" not in taken:
         arguments["feature_size"] = values["num_mel_bins"]
     return cls(**arguments)
 
