@@ -162,7 +162,7 @@ def _resize(name: str, size: int, side: int, old_crop: int) -> int:
 def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
     taken = _parameters(cls)
     # Settings that both sides must agree on: bands and frames of a spectrogram.
-    arguments = {
+    arguments: dict[str, Any] = {
         name: values[name] for name in ("num_mel_bins", "max_length") if name in taken & set(values)
     }
     if "num_mel_bins" in values and "feature_size" in taken and "num_mel_bins" not in taken:
