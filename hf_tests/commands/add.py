@@ -54,8 +54,7 @@ def run(options: argparse.Namespace) -> int:
             found = recognise.recognise(registry, checkpoint.config, cache_dir)
         except UsageError as error:
             raise UsageError(
-                f"{error} --family NAME takes one all the same; python runner.py add-family makes "
-                "a new one."
+                f"{error} --family NAME takes one all the same; README.md says how to add one."
             ) from None
         family, class_name = found.family, found.class_name
         print(f"family {family.name}, {found.why}", flush=True)
