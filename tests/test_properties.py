@@ -282,6 +282,8 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "no_look_ahead": forward(all_is_seen),
         "tied_embeddings": untied,
     },
+    "backbone": {"batch": outputs(batch_mixed), "corners": forward(edge_lost)},
+    "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
     "clip": {
         "label_order": outputs(last_label_favoured),

@@ -9,17 +9,34 @@ SCALE = 2
 
 
 def images_beside_change_nothing(loaded: Loaded) -> None:
-    """An image gives the same logits alone and beside another in a batch."""
+    """An image gives the same answer alone and beside another in a batch."""
     import torch
 
     pixels = loaded.inputs["pixel_values"]
     beside = torch.cat([pixels, pixels.flip(-1) * 0.5])
-    found = loaded.network(pixel_values=beside).logits
+    found = loaded.answer(loaded.network(pixel_values=beside))
     loaded.same(
         found[:1],
-        loaded.outputs.logits,
-        "an image's logits differ beside another",
+        loaded.answer(loaded.outputs),
+        "an image's answer differs beside another",
     )
+
+
+def every_corner_is_read(loaded: Loaded) -> None:
+    """An image of which any quarter is blank has other features."""
+    pixels = loaded.inputs["pixel_values"]
+    height, width = (size // 2 for size in pixels.shape[-2:])
+    for name, rows, columns in (
+        ("upper left", slice(height), slice(width)),
+        ("upper right", slice(height), slice(width, None)),
+        ("lower left", slice(height, None), slice(width)),
+        ("lower right", slice(height, None), slice(width, None)),
+    ):
+        other = pixels.clone()
+        other[..., rows, columns] = 0
+        found = loaded.answer(loaded.network(pixel_values=other))
+        wanted = loaded.answer(loaded.outputs)
+        loaded.different(found, wanted, f"features of an image without its {name} quarter")
 
 
 def positions_interpolate(loaded: Loaded) -> None:

@@ -83,7 +83,8 @@ def _with_other_end(loaded: Loaded) -> tuple[int, Any, Any]:
         )
     else:
         found, wanted = (
-            loaded.network(**{**inputs, "input_ids": tokens}).logits for tokens in (other, ids)
+            loaded.answer(loaded.network(**{**inputs, "input_ids": tokens}))
+            for tokens in (other, ids)
         )
     return half, found, wanted
 
@@ -93,4 +94,4 @@ def _logits(loaded: Loaded, inputs: dict[str, Any]) -> Any:
     if loaded.config.is_encoder_decoder:
         tokens = inputs["input_ids"][:1, :4].expand(len(inputs["input_ids"]), -1)
         inputs = {**inputs, "decoder_input_ids": tokens}
-    return loaded.network(**inputs).logits
+    return loaded.answer(loaded.network(**inputs))

@@ -7,8 +7,10 @@ import functools
 from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
+from hf_tests.probe.tasks.feature_extraction import FeatureExtraction
 from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.image_classification import ImageClassification
+from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
@@ -23,8 +25,10 @@ def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
         AudioClassification(),
         AutomaticSpeechRecognition(),
+        FeatureExtraction(),
         FillMask(),
         ImageClassification(),
+        ImageFeatureExtraction(),
         ImageTextToText(),
         MaskGeneration(),
         Text2TextGeneration(),
