@@ -106,16 +106,41 @@ class TestAnswers(unittest.TestCase):
         self.check("t5-small", [{"generated_text": "Haus"}], [{"generated_text": ""}], [])
 
     def test_image_classification(self) -> None:
+        self.check_labels("google/vit-base-patch16-224")
+
+    def test_audio_classification(self) -> None:
+        self.check_labels("superb/wav2vec2-base-superb-ks")
+
+    def check_labels(self, model_id: str) -> None:
         def answer(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
             return [{"label": label, "score": score} for label, score in pairs]
 
         self.check(
-            "google/vit-base-patch16-224",
+            model_id,
             answer(("a", 0.5), ("b", 0.3), ("c", 0.2)),
             answer(("a", 0.5), ("b", 0.3)),
             answer(("a", 0.5), ("b", 0.3), ("x", 0.2)),
             answer(("a", 0.2), ("b", 0.3), ("c", 0.5)),
             answer(("a", 1.5), ("b", 0.3), ("c", 0.2)),
+        )
+
+    def test_feature_extraction(self) -> None:
+        self.check_features("sentence-transformers/all-MiniLM-L6-v2")
+
+    def test_image_feature_extraction(self) -> None:
+        self.check_features("facebook/dinov2-with-registers-base")
+
+    def check_features(self, model_id: str) -> None:
+        right = torch.randn(1, 4, 6)
+        self.check(
+            model_id,
+            right,
+            right.tolist(),
+            right[0],
+            right.expand(2, 4, 6),
+            torch.ones(1, 4, 6),
+            torch.arange(4.0).reshape(1, 4, 1).expand(1, 4, 6),  # all of a vector is one number
+            right / 0,
         )
 
     def test_zero_shot_image_classification(self) -> None:

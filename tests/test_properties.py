@@ -136,7 +136,8 @@ def neighbours_mixed(found: Any) -> None:
 
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    found.logits = found.logits + 0.1 * found.logits.mean(0, keepdim=True)
+    name = "logits" if "logits" in found else "last_hidden_state"
+    found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
 
 
 @contextlib.contextmanager
@@ -185,6 +186,13 @@ def positions_forgotten(loaded: Loaded) -> Iterator[None]:
 def edge_lost(given: dict[str, Any]) -> None:
     """Only the upper left of an image is read."""
     given["pixel_values"] = given["pixel_values"][..., :32, :32]
+
+
+def corner_blanked(given: dict[str, Any]) -> None:
+    """The image's lower right quarter is never seen."""
+    pixels = given["pixel_values"].clone()
+    pixels[..., pixels.shape[-2] // 2 :, pixels.shape[-1] // 2 :] = 0
+    given["pixel_values"] = pixels
 
 
 def scale_forgotten(found: Any) -> None:
@@ -282,7 +290,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "no_look_ahead": forward(all_is_seen),
         "tied_embeddings": untied,
     },
-    "backbone": {"batch": outputs(batch_mixed), "corners": forward(edge_lost)},
+    "backbone": {"batch": outputs(batch_mixed), "corners": forward(corner_blanked)},
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
     "clip": {
