@@ -13,8 +13,11 @@ from tests import support
 from tests.hub import Hub
 
 
-class TestAdd(unittest.TestCase):
+class Case(unittest.TestCase):
+    """A registry of one family, and a folder with a checkpoint that it does not list."""
+
     folder: Path
+    command = "add"
 
     def setUp(self) -> None:
         self.folder = support.temporary_folder(self)
@@ -31,12 +34,14 @@ class TestAdd(unittest.TestCase):
 
     def add(self, *arguments: str, status: int, **environment: str) -> str:
         done = support.runner(
-            *("add", *arguments, "--registry", str(self.registry)), environment=environment
+            *(self.command, *arguments, "--registry", str(self.registry)), environment=environment
         )
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done.stderr if status else done.stdout
 
+
+class TestAdd(Case):
     def test_a_folder(self) -> None:
         said = self.add(str(self.own), status=0)
         self.assertIn("family gpt, as its class GPTNeoForCausalLM is of the task of", said)
@@ -100,3 +105,53 @@ class TestAdd(unittest.TestCase):
         self.assertIn("no family has such models", said)
         self.assertIn("--family NAME takes one all the same", said)
         self.assertEqual(self.registry.read_text(), self.before)
+
+
+class TestAddFamily(Case):
+    command = "add-family"
+
+    def test_like_another(self) -> None:
+        module = registry.CHECKOUT_PATH.parent / "hf_tests" / "test_made_here.py"
+        self.addCleanup(module.unlink, missing_ok=True)
+        options = ("made_here", "--like", "gpt", "--model", str(self.own))
+        said = self.add(*options, "--dry-run", status=0)
+        self.assertIn('+    "made_here": {', said)
+        self.assertIn("+class TestMadeHere(", said)
+        self.assertEqual((self.registry.read_text(), module.exists()), (self.before, False))
+        said = self.add(*options, "--description", 'A "made" family.', status=0)
+        self.assertIn("./own passed pipeline_cpu on tiny weights", said)
+        found = registry.load(self.registry)
+        made, like = found.family("made_here"), found.family("gpt")
+        self.assertEqual((made.description, made.task), ('A "made" family.', like.task))
+        self.assertEqual(made.default_model, str(self.own))
+        code = module.read_text()
+        self.assertTrue(code.startswith('"""A \'made\' family."""\n'))
+        self.assertIn("python hf_tests/test_made_here.py", code)
+        self.assertNotRegex(code, "(?i)gpt")
+        # It is a family like any other: its own module runs it, with its properties.
+        results = self.folder / "results"
+        done = support.runner(
+            *("--family", "made_here", "--device", "cpu", "--method", "from_pretrained"),
+            *("--registry", str(self.registry), "--results-dir", str(results), "--no-report"),
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 passed", done.stdout)
+        (written,) = (results / "latest").glob("models/made_here/*.json")
+        (result,) = json.loads(written.read_text())["results"].values()
+        names = [item["name"] for item in result["properties"]]
+        self.assertIn("cache", names)
+        self.assertIn("there is a family made_here", self.add(*options, status=2))
+
+    def test_refused_names(self) -> None:
+        for name in ("../evil", "Upper", "class", "9lives", "gpt"):
+            said = self.add(name, "--like", "gpt", "--model", str(self.own), status=2)
+            self.assertRegex(said, "is no name of a family|there is a family gpt already")
+        said = self.add("bert", "--like", "gpt", "--model", str(self.own), status=2)
+        self.assertIn("test_bert.py is there already", said)
+        said = self.add("other", "--like", "gtp", "--model", str(self.own), status=2)
+        self.assertIn("unknown family 'gtp'", said)
+        self.assertEqual(self.registry.read_text(), self.before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -11,6 +11,7 @@ RUN = "run"
 
 COMMANDS: dict[str, str] = {
     "add": "Add a model to the registry, once its tiny checkpoint has run.",
+    "add-family": "Add a family like another one, with its first model.",
     "cache": "Show or clear what is kept: tiny checkpoints, converted models.",
     "compare": "Compare two runs: what broke, got slower, or is different.",
     "coverage": "Show how much of transformers has an entry, is built, passes.",
@@ -19,4 +20,5 @@ COMMANDS: dict[str, str] = {
     "history": "Show the history: its runs, or one model's figures.",
     "report": "Write a run's report anew: one HTML file.",
 }
-"""Name of each command and the line that says what it does; its module has the same name."""
+"""Name of each command and the line that says what it does; its module has the same name, with
+underscores."""
