@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hf_tests.nightly.wording import WIDTH, one_line, wrapped
+
 if TYPE_CHECKING:
     from hf_tests.nightly.compatibility import Cell
-
-WIDTH = 80
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +53,7 @@ def _table(cells: Sequence[Cell], devices: Sequence[str]) -> Iterator[str]:
         yield line.rstrip()
     for text in _reasons(cells):
         yield ""
-        yield from textwrap.wrap(
-            text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
+        yield from wrapped(text, "", "  ")
 
 
 def _markdown(cells: Sequence[Cell], devices: Sequence[str]) -> Iterator[str]:
@@ -69,8 +66,6 @@ def _markdown(cells: Sequence[Cell], devices: Sequence[str]) -> Iterator[str]:
 
 def _reasons(cells: Sequence[Cell]) -> Iterator[str]:
     """Why checks did not pass: each reason once, with the models and devices that have it."""
-    from hf_tests.nightly.wording import one_line
-
     groups: dict[str, dict[str, None]] = {}
     for cell in cells:
         for reason in cell.reasons.values():

@@ -9,9 +9,8 @@ from hf_tests.history.metrics import BY_NAME, MEMORY, SPEED
 from hf_tests.history.query import Change
 from hf_tests.nightly.compare import Comparison, Difference, StatusChange
 from hf_tests.nightly.figures import FigureChange
-from hf_tests.nightly.wording import one_line, status_words
+from hf_tests.nightly.wording import WIDTH, one_line, status_words, wrapped
 
-WIDTH = 80
 SHOWN = 15  # entries of a section; the JSON has all
 
 Section = tuple[str, list[str]]
@@ -148,14 +147,7 @@ def _indented(entry: str) -> str:
 
 
 def _lines(line: str, indent: str) -> Iterable[str]:
-    return textwrap.wrap(
-        one_line(line, 4 * WIDTH),
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent * 2,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(one_line(line, 4 * WIDTH), indent, indent * 2)
 
 
 def _code(words: str) -> str:

@@ -12,10 +12,9 @@ from typing import Any, TextIO
 from hf_tests import outcome
 from hf_tests.job import Job
 from hf_tests.nightly.schedule import JobOutcome
-from hf_tests.nightly.wording import count_statuses, one_line
+from hf_tests.nightly.wording import WIDTH, count_statuses, one_line
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
-WIDTH = 80
 
 
 class Lines:

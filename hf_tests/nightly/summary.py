@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from hf_tests import outcome
 from hf_tests.nightly.run import Finished
-from hf_tests.nightly.wording import count_statuses, one_line, status_words
+from hf_tests.nightly.wording import WIDTH, count_statuses, one_line, status_words, wrapped
 from hf_tests.outcome import CheckResult
 
-WIDTH = 80
 FAILURES_SHOWN = 20
 
 WEIGHTS_WORDS = {
@@ -113,14 +112,7 @@ def _failures(failures: Sequence[CheckResult]) -> str:
             again = f"run once more: {status_words(result.rerun.status)}"
             lines.append(f"    {again}{', so it is flaky' if result.is_flaky else ' again'}")
         if result.hint:
-            lines += textwrap.wrap(
-                one_line(result.hint, 4 * WIDTH),
-                WIDTH,
-                initial_indent="    ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            lines += wrapped(one_line(result.hint, 4 * WIDTH), "    ", "    ")
     if len(failures) > FAILURES_SHOWN:
         lines.append(f"  and {len(failures) - FAILURES_SHOWN} more in run.json")
     return "\n".join(lines)
@@ -142,14 +134,7 @@ def _knowledge(results: Sequence[CheckResult]) -> str:
         elif figure is not None:
             words.append(f"{figure.name}: {figure.value * 100:.3g} % of {figure.count}")
         text = "; ".join(words) or found.status
-        lines += textwrap.wrap(
-            f"{result.model} {result.key}: {text}",
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += wrapped(f"{result.model} {result.key}: {text}", "  ", "    ")
     if len(results) > FAILURES_SHOWN:
         lines.append(f"  and {len(results) - FAILURES_SHOWN} more in the models' files")
     return "\n".join(lines)
@@ -164,14 +149,7 @@ def _reasons(status: str, results: Sequence[CheckResult]) -> str:
     for reason, group in groups.items():
         models = list(dict.fromkeys(result.model for result in group))
         who = ", ".join(models) if len(models) <= 4 else f"{len(models)} models"
-        lines += textwrap.wrap(
-            f"{len(group)}: {one_line(reason, 4 * WIDTH)} [{who}]",
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += wrapped(f"{len(group)}: {one_line(reason, 4 * WIDTH)} [{who}]", "  ", "    ")
     return "\n".join(lines)
 
 

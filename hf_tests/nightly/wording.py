@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 
 from hf_tests import outcome
 from hf_tests.outcome import CheckResult
+
+WIDTH = 80  # columns of a terminal
 
 
 def status_words(status: str) -> str:
@@ -31,3 +34,15 @@ def one_line(text: str, width: int) -> str:
     words = " ".join(text.split())
     plain = " " * start + "".join(item if item.isprintable() else "?" for item in words)
     return plain if len(plain) <= width else plain[: width - 3] + "..."
+
+
+def wrapped(text: str, first: str = "  ", others: str = "    ") -> list[str]:
+    """The text in lines of a terminal's width, each with its indent; long words stay whole."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
