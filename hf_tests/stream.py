@@ -8,7 +8,10 @@ reading.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +25,11 @@ VERSION = 1
 DISK_FULL = 74
 """Exit status of a process whose stream could not be written (sysexits.h, EX_IOERR)."""
 
+FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+"""What a system says of a disk without room, and of a quota that is used up."""
+
+ROOM_BYTES = 64 << 10  # a disk with less than this left is full: a job's log and stream need more
+
 
 class Writer:
     """Appends events to a job's stream, each written through before the next step begins.
@@ -33,6 +41,7 @@ class Writer:
         # A predecessor may have left a torn line: begin on a new one.
         torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
         self.fault: OSError | None = None
+        self._path = path
         self._file = path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")
@@ -53,7 +62,13 @@ class Writer:
             raise
 
     def result(self, result: CheckResult) -> None:
-        """Append a check's result."""
+        """Append a check's result.
+
+        Raises OSError, as `write` does, also where the check failed for want of room on the disk
+        that the stream is on: that is no outcome of the model, and the job is to be run again.
+        """
+        if result.error_type == "disk_full" and self.fault is None and is_full(self._path):
+            self.fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self.write("check", result=result.to_json())
 
     def close(self) -> None:
@@ -62,6 +77,11 @@ class Writer:
             self._file.close()
         except OSError as error:  # what a failed write has left in the buffer
             self.fault = self.fault or error
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk that a stream is on has no room for another job's."""
+    return shutil.disk_usage(path.parent).free < ROOM_BYTES
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

@@ -455,6 +455,22 @@ class TestCutOff(unittest.TestCase):
         self.assertRegex(done.stdout, r"[1-6] of 7 jobs are done")
         self.check_whole(7)
 
+    @unittest.skipUnless(Path("/dev/full").exists(), "needs a device that is always full")
+    def test_log_without_room(self) -> None:
+        """A process that cannot print says that the disk is full, not that the model failed."""
+        path = support.temporary_folder(self) / "stream"
+        with Path("/dev/full").open("w", encoding="utf-8") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "hf_tests.probe.worker", str(path)],
+                input=support.job("gpt2", methods=("pipeline",)).to_json(),
+                stdout=log,
+                stderr=log,
+                text=True,
+                cwd=support.ROOT,
+                check=False,
+            )
+        self.assertEqual(done.returncode, stream.DISK_FULL)
+
 
 class TestRunnerGone(unittest.TestCase):
     def test_forked_job_ends_with_its_runner(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from hf_tests import dependencies, hints, outcome, plain, stream
 from hf_tests.isolation import accelerator
 from hf_tests.isolation.base import (
+    EXITED,
     INTERRUPTED,
     OVER_MEMORY,
     SIGNALLED,
@@ -249,7 +250,9 @@ def complete(job: Job, path: Path, log: Path, ending: Ending) -> JobOutcome:
     The plan is walked, not the results: a check whose process died before it wrote anything is
     there all the same. Raises OSError where the disk is full.
     """
-    if ending.exit_status == stream.DISK_FULL:
+    # A process may also die of a full disk before it has a stream to find that out.
+    failed = ending.reason == EXITED and ending.exit_status != 0
+    if ending.exit_status == stream.DISK_FULL or (failed and stream.is_full(path)):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     job = job.replace(isolation=ending.launcher)
     events = list(stream.read(path))

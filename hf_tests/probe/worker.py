@@ -150,9 +150,11 @@ def work(job: Job, writer: stream.Writer) -> int:
     try:
         writer.write("start", pid=os.getpid(), birth=process.birth(os.getpid()))
         run(job, writer)
-    except OSError:
-        if writer.fault is None:
+    except OSError as error:
+        # The log is on the same disk: what is printed there can be the first to find it full.
+        if error.errno not in stream.FULL_ERRORS:
             raise
+        writer.fault = writer.fault or error
     faulthandler.cancel_dump_traceback_later()
     writer.close()
     return 0 if writer.fault is None else stream.DISK_FULL
