@@ -23,6 +23,36 @@ from tests import nights, support
 
 INGEST = "import sys; from pathlib import Path; from hf_tests.history import ingest; "
 
+AT_ONCE = """
+import os, sys, time, traceback
+from pathlib import Path
+from hf_tests.history import database
+
+failed = 0
+for number in range(60):
+    path = Path(sys.argv[1]) / str(number) / database.FILE
+    path.parent.mkdir()
+    begin = time.monotonic() + 0.01
+    children = []
+    for _ in range(8):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                while time.monotonic() < begin:
+                    pass
+                database.connect(path).close()
+                status = 0
+            except Exception:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        children.append(child)
+    failed += sum(os.waitpid(child, 0)[1] != 0 for child in children)
+sys.exit(failed != 0)
+"""
+"""Sixty times, eight processes that make the same history."""
+
 
 def month(results: Path, days: int = 6) -> list[str]:
     """Nights of two models; the second one fails from the fourth night on, with another torch."""
@@ -240,6 +270,17 @@ class TestWriters(unittest.TestCase):
     def start(self, call: str = "update") -> subprocess.Popen[bytes]:
         code = f"{INGEST} ingest.{call}(Path(sys.argv[1]))"
         return subprocess.Popen([sys.executable, "-c", code, str(self.results)], cwd=support.ROOT)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs processes that begin at the same moment")
+    def test_several_make_it_at_once(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", AT_ONCE, str(self.results)],
+            cwd=support.ROOT,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_several_at_a_time(self) -> None:
         for process in [self.start(call) for call in ("update", "rebuild") * 3]:

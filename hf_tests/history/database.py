@@ -12,6 +12,8 @@ from pathlib import Path
 FILE = "history.sqlite"
 LOCK = ".history.lock"
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another; a run's ingest takes well under 1 s
+RETRY_S = 0.02
+LOOKS = 10  # at a file that seems cut short while others may be writing it
 APPLICATION_ID = 0x48465448  # "HFTH", in the file's header
 HEADER_BYTES = 100
 
@@ -170,13 +172,15 @@ def _check_file(path: Path) -> None:
     SQLite would find that out only once it came to a page that is missing. While a journal is being
     copied into the file, or is left of a process that was killed at it, the rest is there.
     """
-    for _ in range(2):
+    problem = None
+    for _ in range(LOOKS):
         problem = _problem(path)
         if problem is None:
             return
         with contextlib.suppress(OSError):
             if path.with_name(f"{path.name}-wal").stat().st_size:
                 return
+        time.sleep(RETRY_S)
     raise DamagedError(f"it is damaged: {problem}")
 
 
@@ -205,7 +209,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if _number(connection, "application_id") != APPLICATION_ID:
             raise DamagedError("it is no history of this suite")
         return
-    connection.execute("PRAGMA journal_mode = WAL")
+    _keep_a_journal(connection)
     with transaction(connection):
         version = _number(connection, "user_version")
         if version > SCHEMA:
@@ -220,6 +224,23 @@ def _prepare(connection: sqlite3.Connection) -> None:
                     connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _keep_a_journal(connection: sqlite3.Connection) -> None:
+    """Have the database write ahead. Raises sqlite3.OperationalError where others never let it.
+
+    For this change SQLite does not wait while another process has the new file open, as it does for
+    every other: it says at once that the database is locked.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(RETRY_S)
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
