@@ -45,12 +45,12 @@ def check(job: Job, record: Record) -> None:
             reference.audit(folder, job.model.class_name)
     peak = loading.begin(job, record, folder)
     with record.timed("conversion"):
+        record.note(conversion_path=exporter.path)  # also of a conversion that fails
         made = conversions.obtain(job, Path(folder), exporter.options, exporter.convert)
         program = made.facts.get("program")
-        path = f"{exporter.path} of {program}" if program else exporter.path
-        record.note(
-            conversion_path=path, conversion_time=made.seconds, conversion_cached=made.cached
-        )
+        if program:
+            record.note(conversion_path=f"{exporter.path} of {program}")
+        record.note(conversion_time=made.seconds, conversion_cached=made.cached)
     with record.timed("compile", "model_load_time"):
         network = exporter.load(made.folder, made.facts)
         network.compile()
