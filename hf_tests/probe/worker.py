@@ -152,7 +152,7 @@ def work(job: Job, writer: stream.Writer) -> int:
         run(job, writer)
     except OSError as error:
         # The log is on the same disk: what is printed there can be the first to find it full.
-        if error.errno not in stream.FULL_ERRORS:
+        if writer.fault is None and error.errno not in stream.FULL_ERRORS:
             raise
         writer.fault = writer.fault or error
     faulthandler.cancel_dump_traceback_later()
