@@ -149,7 +149,9 @@ def _update(results: Path, again: bool) -> Taken:
                 with database.transaction(connection):
                     for run_id in set(stamps) - there:
                         connection.execute("DELETE FROM run WHERE id = ?", (run_id,))
-            connection.execute("PRAGMA optimize")
+            # By itself it reads and then writes, and then SQLite does not wait for other writers.
+            with database.transaction(connection):
+                connection.execute("PRAGMA optimize")
         finally:
             connection.close()
     return Taken(count, tuple(notes))
