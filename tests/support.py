@@ -34,6 +34,21 @@ SEVEN = (
 )
 """Small models of one family, for runs of seven jobs."""
 
+PRELUDE = """
+import json, os, sys, time
+from pathlib import Path
+from hf_tests import stream
+from hf_tests.job import Job, result_for
+job = Job.from_json(sys.stdin.read())
+writer = stream.Writer(Path(sys.argv[1]))
+writer.write("start", pid=os.getpid())
+writer.write("ready")
+def give(status, **fields):
+    for method in job.methods:
+        writer.result(result_for(job, method, status, **fields))
+"""
+"""The beginning of a quick process that takes the place of a worker."""
+
 
 def run(
     *arguments: str,
@@ -64,6 +79,20 @@ def temporary_folder(case: Any) -> Path:
     folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
     case.addCleanup(folder.cleanup)
     return Path(folder.name)
+
+
+def small_disk(case: Any, options: str) -> Path:
+    """A file system in memory; skips the test where this account may not mount one."""
+    folder = temporary_folder(case)
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        case.skipTest("this system has no mount")
+    if done.returncode:
+        case.skipTest(f"no small file system can be mounted here: {done.stderr.strip()}")
+    case.addCleanup(subprocess.run, ["umount", "-l", str(folder)], check=True)
+    return folder
 
 
 @functools.cache

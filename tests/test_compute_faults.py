@@ -55,6 +55,7 @@ class TestWhatCannotBeComputed(unittest.TestCase):
         says = "No conversion rule found for operations: aten::linalg_svdvals"
         self.assert_told(result, "conversion", "conversion", says)
         self.assertIn("optimum-cli export openvino", result.hint or "")
+        self.assertEqual(result.measurement.conversion_path, "optimum-intel")
 
     def test_a_dtype_without_an_operator(self) -> None:
         """torch has no Fourier transform in bfloat16; in float32 the same check passes."""

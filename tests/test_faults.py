@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import unittest
 import unittest.mock
@@ -272,20 +271,6 @@ class TestMachineFaults(unittest.TestCase):
         self.root = support.temporary_folder(self)
         shutil.copytree(checkpoints.folder_of(support.job(MODEL)), self.root / "healthy")
 
-    def mount(self, name: str, options: str) -> Path:
-        """A file system in memory; skips the test where this account may not mount one."""
-        folder = self.root / name
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            self.skipTest("this system has no mount")
-        if done.returncode:
-            self.skipTest(f"no small file system can be mounted here: {done.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", "-l", str(folder)], check=True)
-        return folder
-
     def assert_run(self, faults: dict[str, Fault], models: Models, *arguments: str) -> None:
         status, rows, entries = run(self.root, models, *arguments, "--trials", "1", "--all")
         self.assertEqual(status, 1)
@@ -297,7 +282,7 @@ class TestMachineFaults(unittest.TestCase):
 
     @unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "OpenVINO is not installed")
     def test_full_disks_and_absent_devices(self) -> None:
-        full = self.mount("full", "size=100k")
+        full = support.small_disk(self, "size=100k")
         # Where the job's own files go, among them what a conversion writes.
         with unittest.mock.patch.dict(os.environ, {"TMPDIR": str(full)}):
             self.assert_run(
@@ -309,7 +294,7 @@ class TestMachineFaults(unittest.TestCase):
             )
 
     def test_limits_and_what_only_a_pipeline_meets(self) -> None:
-        locked = self.mount("locked", "ro")
+        locked = support.small_disk(self, "ro")
         shutil.copytree(self.root / "healthy", self.root / "large")
         enlarge(self.root / "large", rows=1 << 23)
         limits = ("--memory-limit", "600", "--cache-dir", str(locked / "cache"))

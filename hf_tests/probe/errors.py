@@ -13,6 +13,7 @@ import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hf_tests import stream
 from hf_tests.probe.judge import WrongOutput
 
 
@@ -57,8 +58,7 @@ TYPES = {
 """By the class's name or a base's, so that no library has to be imported to know its errors."""
 
 ERRNOS = {
-    errno.ENOSPC: Diagnosis("disk_full"),
-    errno.EDQUOT: Diagnosis("disk_full"),
+    **dict.fromkeys(stream.FULL_ERRORS, Diagnosis("disk_full")),
     errno.ENOMEM: Diagnosis("out_of_memory"),
     errno.EROFS: Diagnosis("access_denied", "folder"),
     errno.ENETUNREACH: Diagnosis("network"),
