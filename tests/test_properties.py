@@ -129,6 +129,12 @@ def positions_dropped(given: dict[str, Any]) -> None:
     given["position_ids"] = None
 
 
+def vectors_moved(given: dict[str, Any]) -> None:
+    """Vectors in the place of tokens come one place too late."""
+    if given.get("inputs_embeds") is not None:
+        given["inputs_embeds"] = given["inputs_embeds"].roll(1, 1)
+
+
 def neighbours_mixed(found: Any) -> None:
     """Each position gets a little of the next."""
     found.logits = found.logits + 0.1 * found.logits.roll(-1, 1)
@@ -291,6 +297,12 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "tied_embeddings": untied,
     },
     "backbone": {"batch": outputs(batch_mixed), "corners": forward(corner_blanked)},
+    "decoder": {
+        "cache": forward(cache_dropped),
+        "embeddings": forward(vectors_moved),
+        "left_padding": forward(mask_ignored),
+        "no_look_ahead": forward(all_is_seen),
+    },
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
     "clip": {

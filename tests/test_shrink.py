@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
+from hf_tests.probe.tiny import derived
 from hf_tests.probe.tiny.shrink import assign, blocks, image_size, shrink
 
 
@@ -96,6 +97,20 @@ class TestShrink(unittest.TestCase):
             (values["head_dim"], values["qk_rope_head_dim"], values["rotary_dim"]), (8, 8, 8)
         )
 
+    def test_rotary_sections_share_the_narrower_head(self) -> None:
+        rope = {"rope_type": "default", "mrope_section": [16, 24, 24]}
+        block = {"hidden_size": 8192, "num_attention_heads": 64, "rope_parameters": rope}
+        self.assertEqual(shrink(block, {})["rope_parameters"]["mrope_section"], [1, 1, 2])
+        half = {**rope, "mrope_section": [8, 12, 12]}
+        values = shrink({"head_dim": 128, "num_attention_heads": 96, "rope_scaling": half}, {})
+        self.assertEqual(values["rope_scaling"]["mrope_section"], [0, 1, 1])
+
+    def test_embeddings_stay_narrower_or_as_wide(self) -> None:
+        narrow = shrink({"hidden_size": 256, "embedding_size": 128}, {})
+        self.assertEqual(narrow, {"hidden_size": 32, "embedding_size": 16})
+        equal = shrink({"hidden_size": 768, "embedding_size": 768}, {})
+        self.assertEqual(equal, {"hidden_size": 32, "embedding_size": 32})
+
     def test_images_keep_whole_patches_and_windows(self) -> None:
         def side(**block: Any) -> int:
             return int(shrink({"image_size": 224, **block}, {})["image_size"])
@@ -133,3 +148,31 @@ class TestShrink(unittest.TestCase):
     def test_assign_to_a_name_that_is_not_there(self) -> None:
         with self.assertRaises(KeyError):
             assign({}, "a.b", 1)
+
+
+class TestDerived(unittest.TestCase):
+    """What a configuration's class finds itself is forgotten."""
+
+    def test_a_size_that_is_open_by_default(self) -> None:
+        block = {"model_type": "llama", "head_dim": 128, "hidden_size": 4096}
+        left = dict(block)
+        derived.drop(left, ())
+        self.assertEqual(left, {"model_type": "llama", "hidden_size": 4096})
+        derived.drop(block, ("head_dim",))
+        self.assertEqual(block["head_dim"], 128)
+
+    def test_a_list_stays_unless_there_is_no_such_argument(self) -> None:
+        kinds = ["mamba", "hybrid"]
+        zamba = {"model_type": "zamba", "layers_block_type": kinds, "num_hidden_layers": 2}
+        derived.drop(zamba, ())
+        self.assertNotIn("layers_block_type", zamba)
+        granite = {"model_type": "granitemoehybrid", "layer_types": kinds}
+        derived.drop(granite, ())
+        self.assertEqual(granite["layer_types"], kinds)
+
+    def test_what_no_published_block_has(self) -> None:
+        inner = {"model_type": "", "_name_or_path": "", "output_attentions": False, "clip_qkv": 8}
+        values = {"model_type": "dbrx", "attn_config": inner, "output_attentions": True}
+        derived.drop(values, ())
+        self.assertEqual(inner, {"model_type": "", "clip_qkv": 8})
+        self.assertTrue(values["output_attentions"])

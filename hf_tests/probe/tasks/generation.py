@@ -92,11 +92,21 @@ def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
     }
 
 
+def first_token(subject: base.Subject) -> int:
+    """The id that ``generate`` starts an encoder-decoder's decoder with.
+
+    As transformers' ``GenerationMixin`` finds it: where none is set, the beginning of a sequence.
+    """
+    settings = subject.network.generation_config
+    start = settings.decoder_start_token_id
+    return int(settings.bos_token_id if start is None else start)
+
+
 def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
     """An encoder-decoder's inputs with the decoder at its start and all tokens but the last."""
     import torch
 
-    start = torch.full_like(tokens[:, :1], subject.config.decoder_start_token_id)
+    start = torch.full_like(tokens[:, :1], first_token(subject))
     ids = torch.cat([start, tokens[:, :-1]], 1).to(subject.network.device)
     return {**inputs, "decoder_input_ids": ids}
 

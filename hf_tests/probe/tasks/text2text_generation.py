@@ -40,7 +40,7 @@ class Text2TextGeneration(base.Task):
         return {"logits": outputs.logits}
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        start = subject.config.decoder_start_token_id
+        start = generation.first_token(subject)
         judge.require(
             int(outputs.sequences[0, 0]) == start, "decoding did not begin with its start token"
         )

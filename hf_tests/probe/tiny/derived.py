@@ -9,19 +9,31 @@ from typing import Any
 
 from hf_tests.probe.tiny import shrink
 
+LEFT_OPEN = (None, "auto")
+"""Defaults of arguments that a class finds the value of itself."""
+
+NEVER_PUBLISHED = {"_name_or_path": "", "output_attentions": False}
+"""What ``to_dict`` adds to every block, and a few classes do not take back, by its default."""
+
 
 def drop(values: dict[str, Any], published: Collection[str]) -> None:
-    """Remove, in place, sizes and lists that the configuration's class takes no argument for.
+    """Remove, in place, sizes and lists that the configuration's class finds itself.
 
-    What is ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested
-    configurations are treated alike; one whose model_type has no class of its own stays as it is.
+    It takes no argument for them; or, of a single size, one that is open by default. What is
+    ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested configurations are
+    treated alike; one whose model_type has no class of its own keeps its sizes.
     """
     for block in shrink.blocks(values):
-        accepted = _arguments(block.get("model_type"))
-        if accepted is None:
+        for name, default in NEVER_PUBLISHED.items():
+            if block.get(name) == default:
+                del block[name]
+        arguments = _arguments(block.get("model_type"))
+        if arguments is None:
             continue
-        for name in [name for name, value in block.items() if _is_size(name, value)]:
-            if name not in accepted and name not in published:
+        for name, value in list(block.items()):
+            if name in published or not _is_size(name, value):
+                continue
+            if name not in arguments or (isinstance(value, int) and arguments[name] in LEFT_OPEN):
                 del block[name]
 
 
@@ -32,17 +44,27 @@ def _is_size(name: str, value: Any) -> bool:
 
 
 @functools.cache
-def _arguments(model_type: str | None) -> frozenset[str] | None:
-    """Names of all arguments of a configuration class and its bases; None for no class."""
+def _arguments(model_type: str | None) -> dict[str, Any] | None:
+    """A configuration class's arguments with their defaults; None for no class.
+
+    The alias of an argument is one too.
+    """
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     try:
         cls = CONFIG_MAPPING[model_type]
     except KeyError:
         return None
-    names: set[str] = {name for pair in cls.attribute_map.items() for name in pair}
-    for base in cls.__mro__:
+    defaults: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name in vars(base).get("__annotations__", ()):
+            defaults[name] = vars(base).get(name, inspect.Parameter.empty)
         if "__init__" in vars(base):
-            names.update(inspect.signature(vars(base)["__init__"]).parameters)
-        names.update(vars(base).get("__annotations__", ()))
-    return frozenset(names)
+            for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
+                defaults[name] = parameter.default
+    for alias, name in cls.attribute_map.items():
+        if name in defaults:
+            defaults.setdefault(alias, defaults[name])
+        elif alias in defaults:
+            defaults[name] = defaults[alias]
+    return defaults

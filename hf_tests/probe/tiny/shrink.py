@@ -48,6 +48,9 @@ LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
      "encoder_layers", "decoder_layers", "depth", "depths"}
 )  # fmt: skip
+STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
+"""Heads of what attends not: they say nothing of the width of a head of attention."""
+
 HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
      "encoder_attention_heads", "decoder_attention_heads"}
@@ -59,11 +62,11 @@ HEAD_DIM_SUFFIXES = ("head_dim",)
 POSITION_FIELDS = frozenset({"n_positions", "max_target_positions", "seq_length"})
 POSITION_SUFFIXES = ("max_position_embeddings",)
 EXPERT_FIELDS = frozenset(
-    {"n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts"}
+    {"n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts", "zero_expert_num"}
 )
 CHOSEN_EXPERT_FIELDS = frozenset(
     {"num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_k",
-     "n_group", "num_expert_group"}
+     "moe_top_k", "n_group", "num_expert_group"}
 )  # fmt: skip
 EXPERT_GROUP_FIELDS = frozenset({"topk_group"})
 DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
@@ -74,7 +77,10 @@ LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset({"conv_dim", "hidden_sizes", "tdnn_dim"})
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
 VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_size")
-LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes"})
+LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes", "attn_layer_indices"})
+ROTARY_SECTIONS = "mrope_section"
+"""Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
+
 STAGE_NAME_FIELDS = ("stage_names", "out_features")
 
 
@@ -125,6 +131,7 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
     taps = _taps(block)
     layers = max(LAYERS, len(taps))
     published = _layers(block)
+    old_head, old_width = _head_dim(block), block.get("hidden_size")
     for name, value in block.items():
         if f"{prefix}{name}" in keep:
             continue
@@ -136,12 +143,19 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = _shrink_image(value, block)
         elif name in LAYER_FIELDS:
             block[name] = _cap(value, layers)
+        elif name in NARROW_FIELDS and value == old_width:
+            block[name] = _cap(value, width)
         elif value is not None and not isinstance(value, (bool, str)):
             block[name] = _shrink_field(name, value, heads, width)
     if "head_dim" in block and block["head_dim"] is None and isinstance(heads, int):
         hidden = next((block[n] for n in ("hidden_size", "d_model") if block.get(n)), None)
         if isinstance(hidden, int):
             block["head_dim"] = hidden // min(heads, HEADS)
+    new_head = _head_dim(block)
+    for value in block.values():
+        if isinstance(value, dict) and ROTARY_SECTIONS in value and old_head and new_head:
+            sections = value[ROTARY_SECTIONS]
+            value[ROTARY_SECTIONS] = _shares(sections, sum(sections) * new_head // old_head)
     left = _layers(block)
     if left is None or published is None:
         return
@@ -159,6 +173,20 @@ def _layers(block: Mapping[str, Any]) -> int | None:
     if any(isinstance(block.get(name), (list, tuple)) for name in LAYER_FIELDS):
         return None
     return next((block[n] for n in sorted(LAYER_FIELDS) if isinstance(block.get(n), int)), None)
+
+
+def _head_dim(block: Mapping[str, Any]) -> int | None:
+    """The width of a head of attention; None where a block does not say it."""
+    if isinstance(block.get("head_dim"), int):
+        return int(block["head_dim"])
+    width, heads = block.get("hidden_size"), block.get("num_attention_heads")
+    return width // heads if isinstance(width, int) and isinstance(heads, int) else None
+
+
+def _shares(parts: Sequence[int], total: int) -> list[int]:
+    """Whole numbers in the proportion of the parts that add up to the total."""
+    ends = [round(total * sum(parts[: count + 1]) / sum(parts)) for count in range(len(parts))]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _taps(block: Mapping[str, Any]) -> list[int]:
@@ -215,6 +243,7 @@ def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ..
         (width, WIDTH_FIELDS, WIDTH_SUFFIXES),
         (width // 2, NARROW_FIELDS, ()),
         (POSITIONS, POSITION_FIELDS, POSITION_SUFFIXES),
+        (HEADS, STATE_HEAD_FIELDS, ()),
         (EXPERTS, EXPERT_FIELDS, ()),
         (CHOSEN_EXPERTS, CHOSEN_EXPERT_FIELDS, ()),
         (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS, ()),
