@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import unittest
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_tests.family import run_check
 from hf_tests.outcome import CheckResult
-from hf_tests.probe import checkpoints, errors
+from hf_tests.probe import checkpoints, errors, integrity
 from tests import support
 
 ENCODER, DECODER = "bert-base-uncased", "gpt2"
@@ -50,6 +51,25 @@ class TestBroken(unittest.TestCase):
         weights = load_file(path)
         change(weights)
         save_file(weights, path, metadata={"format": "pt"})
+
+    def test_a_type_published_under_another_name(self) -> None:
+        """A name of the same configuration, or a part of it, is right; the rest is not."""
+        folder = support.temporary_folder(self)
+        cases = (
+            ("llama", "code_llama", True),
+            ("qwen2_vl", "qwen2_vl_text", True),
+            ("qwen2_vl_text", "qwen2_vl", False),
+            ("gpt2", "code_llama", False),
+            ("no_such_type", "qwen2_vl_text", False),
+        )
+        for found, wanted, right in cases:
+            with self.subTest(found=found, wanted=wanted):
+                (folder / "config.json").write_text(json.dumps({"model_type": found}))
+                expected: Any = contextlib.nullcontext()
+                if not right:
+                    expected = self.assertRaises(integrity.CorruptCheckpoint)
+                with expected:
+                    integrity.check_config(folder, wanted)
 
     def test_unspoilt_passes(self) -> None:
         """Else the others would show nothing."""

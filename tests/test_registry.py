@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import unittest
 from pathlib import Path
@@ -70,7 +71,9 @@ class TestShippedRegistry(unittest.TestCase):
                 continue
             with self.subTest(model=model.id):
                 cls = getattr(transformers, model.class_name)
-                self.assertEqual(cls.config_class.model_type, model.model_type)
+                values = copy.deepcopy(dict(model.config))
+                named = type(transformers.AutoConfig.for_model(model.model_type, **values))
+                self.assertEqual(cls.config_class.model_type, named.model_type)
 
     def test_families_defaults_are_merged_into_models(self) -> None:
         llava = support.model("llava-hf/llava-v1.6-mistral-7b-hf")

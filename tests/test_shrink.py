@@ -170,7 +170,7 @@ class TestDerived(unittest.TestCase):
         derived.drop(granite, ())
         self.assertEqual(granite["layer_types"], kinds)
 
-    def test_what_no_published_block_has(self) -> None:
+    def test_what_every_configuration_has_is_no_part_of_a_block_without_a_class(self) -> None:
         inner = {"model_type": "", "_name_or_path": "", "output_attentions": False, "clip_qkv": 8}
         values = {"model_type": "dbrx", "attn_config": inner, "output_attentions": True}
         derived.drop(values, ())

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 from hf_tests import dependencies
-from hf_tests.probe import checkpoints
+from hf_tests.probe import checkpoints, integrity
 from hf_tests.probe.tiny.build import build
 from hf_tests.registry import Model
 from tests import support
@@ -69,7 +69,7 @@ class TestTiny(unittest.TestCase):
             with self.subTest(model=model.id):
                 folder = checkpoints.tiny_folder(model, root)
                 config = json.loads((folder / "config.json").read_text())
-                self.assertEqual(config["model_type"], model.model_type)
+                integrity.check_config(folder, model.model_type)
                 self.assertEqual(config["architectures"], [model.class_name])
                 size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
                 self.assertLess(size, LARGE.get(model.id, LIMIT_MB))

@@ -23,7 +23,8 @@ class CorruptCheckpoint(Exception):
 def check_config(folder: Path, model_type: str) -> None:
     """Raise CorruptCheckpoint where a folder's config.json is missing or of another model type.
 
-    A class loads the configuration of another one and only warns.
+    A class loads the configuration of another one and only warns. The type of a part, such as the
+    text model of a larger one, is found in the checkpoint of the whole.
     """
     path = folder / "config.json"
     try:
@@ -33,10 +34,24 @@ def check_config(folder: Path, model_type: str) -> None:
     except ValueError as error:
         raise CorruptCheckpoint(f"{path} is not JSON: {error}") from error
     found = config.get("model_type") if isinstance(config, dict) else None
-    if found != model_type:
+    if found != model_type and not _stands_for(found, model_type):
         raise CorruptCheckpoint(
             f"{path} has the model_type {found!r}, and {model_type!r} was expected"
         )
+
+
+def _stands_for(found: Any, model_type: str) -> bool:
+    """Whether checkpoints of a model type are published under another one.
+
+    transformers has names of the same configuration, and configurations made of others.
+    """
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    if model_type not in CONFIG_MAPPING:
+        return False
+    wanted = CONFIG_MAPPING[model_type].model_type
+    parts = CONFIG_MAPPING[found].sub_configs.values() if found in CONFIG_MAPPING else ()
+    return found == wanted or any(part.model_type == wanted for part in parts)
 
 
 def check_loading(info: Mapping[str, Any]) -> None:

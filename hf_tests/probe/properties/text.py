@@ -90,8 +90,8 @@ def _with_other_end(loaded: Loaded) -> tuple[int, Any, Any]:
 
 
 def _logits(loaded: Loaded, inputs: dict[str, Any]) -> Any:
-    """Logits of texts; a decoder of its own is given the first tokens of the first text."""
+    """Logits of texts; a decoder of its own is given the first tokens of the short one."""
     if loaded.config.is_encoder_decoder:
-        tokens = inputs["input_ids"][:1, :4].expand(len(inputs["input_ids"]), -1)
+        tokens = loaded.encode(SHORT)["input_ids"][:, :4].expand(len(inputs["input_ids"]), -1)
         inputs = {**inputs, "decoder_input_ids": tokens}
     return loaded.answer(loaded.network(**inputs))

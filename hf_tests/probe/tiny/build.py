@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +28,9 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
     """
     from transformers import AutoConfig
 
-    config_class = type(AutoConfig.for_model(model.model_type))
-    values = AutoConfig.for_model(model.model_type, **model.config).to_dict()
+    # Classes of composed configurations take their arguments apart.
+    published = AutoConfig.for_model(model.model_type, **copy.deepcopy(dict(model.config)))
+    config_class, values = type(published), published.to_dict()
     derived.drop(values, model.config)
     values = shrink.shrink(values, model.shrink)
     with _seeded(seed):

@@ -12,23 +12,21 @@ from hf_tests.probe.tiny import shrink
 LEFT_OPEN = (None, "auto")
 """Defaults of arguments that a class finds the value of itself."""
 
-NEVER_PUBLISHED = {"_name_or_path": "", "output_attentions": False}
-"""What ``to_dict`` adds to every block, and a few classes do not take back, by its default."""
-
 
 def drop(values: dict[str, Any], published: Collection[str]) -> None:
     """Remove, in place, sizes and lists that the configuration's class finds itself.
 
     It takes no argument for them; or, of a single size, one that is open by default. What is
     ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested configurations are
-    treated alike; one whose model_type has no class of its own keeps its sizes.
+    treated alike; one whose model_type has no class of its own keeps its sizes, and forgets what
+    ``to_dict`` adds to every block: its class need not take that back.
     """
     for block in shrink.blocks(values):
-        for name, default in NEVER_PUBLISHED.items():
-            if block.get(name) == default:
-                del block[name]
         arguments = _arguments(block.get("model_type"))
         if arguments is None:
+            for name, default in _common().items():
+                if block.get(name, not default) == default:
+                    del block[name]
             continue
         for name, value in list(block.items()):
             if name in published or not _is_size(name, value):
@@ -41,6 +39,16 @@ def _is_size(name: str, value: Any) -> bool:
     if name.startswith("_") or name.endswith(("_token_id", "_token_index")):
         return False
     return isinstance(value, (int, list, tuple)) and not isinstance(value, bool)
+
+
+@functools.cache
+def _common() -> dict[str, Any]:
+    """What every configuration has, with its default."""
+    from transformers import PretrainedConfig
+
+    values: dict[str, Any] = PretrainedConfig().to_dict()
+    values.pop("model_type", None)
+    return values
 
 
 @functools.cache

@@ -45,15 +45,16 @@ FEED_FORWARD_SUFFIXES = ("intermediate_size", "intermediate_size_mlp", "mlp_dim"
                          "ffn_hidden_size", "feedforward_dim", "dim_feedforward",
                          "feed_forward_hidden_size")  # fmt: skip
 LAYER_FIELDS = frozenset(
-    {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers",
-     "encoder_layers", "decoder_layers", "depth", "depths"}
+    {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_encoder_layers",
+     "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths"}
 )  # fmt: skip
 STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 """Heads of what attends not: they say nothing of the width of a head of attention."""
 
 HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
-     "encoder_attention_heads", "decoder_attention_heads"}
+     "encoder_attention_heads", "decoder_attention_heads",
+     "num_encoder_attention_heads", "num_decoder_attention_heads"}
 )  # fmt: skip
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
@@ -80,6 +81,9 @@ VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_si
 LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes", "attn_layer_indices"})
 ROTARY_SECTIONS = "mrope_section"
 """Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
+
+WIDTH_SHARE_FIELDS = frozenset({"axial_pos_embds_dim"})
+"""Lists whose entries add up to the model's width."""
 
 STAGE_NAME_FIELDS = ("stage_names", "out_features")
 
@@ -143,6 +147,8 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = _shrink_image(value, block)
         elif name in LAYER_FIELDS:
             block[name] = _cap(value, layers)
+        elif name in WIDTH_SHARE_FIELDS:
+            block[name] = _shares(value, min(width, sum(value)))
         elif name in NARROW_FIELDS and value == old_width:
             block[name] = _cap(value, width)
         elif value is not None and not isinstance(value, (bool, str)):

@@ -37,6 +37,8 @@ GENERIC_TOKENS = {
     "eos_token": "</s>",
     "mask_token": "<mask>",
 }
+SENTENCEPIECE_ENDINGS = (".model", ".spm")
+WORDPIECE_ENDINGS = (".txt", ".tokenizer")
 WORD_DELIMITER = "|"  # the space of character vocabularies
 
 
@@ -92,18 +94,37 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
         # The class makes its own backend, and that can be trained anew.
         texts = text.SENTENCES + tuple(text.CHARACTERS)
         return cls(**spec.get("config", {})).train_new_from_iterator(texts, VOCABULARY)
-    if vocabulary_file.endswith(".model"):
+    if not files:
+        return cls(**spec.get("config", {}))
+    for name, content in spec.get("files", {}).items():
+        _write_json(folder / name, content)
+    models = [name for name in files.values() if name.endswith(SENTENCEPIECE_ENDINGS)]
+    required = {name for key, name in files.items() if key in _required(cls)}
+    vocabularies = required | {name for key, name in files.items() if key == "vocab_file"}
+    if not vocabularies:  # one of its source, one of its target
+        vocabularies = {name for key, name in files.items() if key.endswith("_vocab_file")}
+    if models:
         order = spec.get("sentencepiece_specials") or _order(cls, specials)
         data = _sentencepiece(order, specials, _model_type(cls))
-        (folder / vocabulary_file).write_bytes(data)
+        for name in models:
+            (folder / name).write_bytes(data)
+        for name in vocabularies - set(models):
+            _write_json(folder / name, _numbered(order, data))
     elif "merges_file" in files:
         vocabulary, merges = _byte_level_bpe(_order(cls, specials), spec.get("end_of_word"))
-        _write_json(folder / vocabulary_file, vocabulary)
+        for name in vocabularies - {files["merges_file"]}:
+            _write_json(folder / name, vocabulary)
         lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
         (folder / files["merges_file"]).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    elif vocabulary_file.endswith(".txt"):
-        pieces = _word_pieces(_order(cls, specials), specials["unk_token"])
+    elif vocabulary_file.endswith(WORDPIECE_ENDINGS):
+        order = list(
+            dict.fromkeys([*_order(cls, specials), *_special_tokens(cls, "_token").values()])
+        )
+        pieces = _word_pieces(order, specials["unk_token"])
         (folder / vocabulary_file).write_text("\n".join(pieces) + "\n", encoding="utf-8")
+        for name in required - {vocabulary_file, *spec.get("files", ())}:
+            # Another number of each piece: of its shape, or of its sound.
+            _write_json(folder / name, {piece: index for index, piece in enumerate(pieces)})
     elif vocabulary_file.endswith(".json"):
         _write_json(folder / vocabulary_file, _characters(_order(cls, specials)))
     else:
@@ -150,13 +171,25 @@ def reads_sentencepiece(class_name: str | None) -> bool:
     return any(name.endswith(".model") for name in files)
 
 
-def _special_tokens(cls: type) -> dict[str, str]:
-    """Special tokens by role, from the defaults of the class's constructors."""
+def _required(cls: Any) -> set[str]:
+    """Arguments that a tokenizer cannot be made without: the files that it must have."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {item.name for item in parameters if item.default is inspect.Parameter.empty}
+
+
+def _special_tokens(cls: type, names: str | tuple[str, ...] = ROLES) -> dict[str, str]:
+    """Special tokens by role, from the defaults of the class's constructors.
+
+    ``names`` are the ends of the arguments that are asked for.
+    """
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if "__init__" in vars(base):
             for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
-                if name in ROLES and parameter.default not in (inspect.Parameter.empty, None):
+                if name.endswith(names) and parameter.default not in (
+                    inspect.Parameter.empty,
+                    None,
+                ):
                     found[name] = str(parameter.default)
     return found
 
@@ -208,6 +241,15 @@ def _sentencepiece(order: list[str], specials: Mapping[str, str], model_type: st
         **options,
     )
     return model.getvalue()
+
+
+def _numbered(order: list[str], data: bytes) -> dict[str, int]:
+    """A vocabulary beside a SentencePiece model: special tokens, then its other pieces."""
+    import sentencepiece
+
+    model = sentencepiece.SentencePieceProcessor(model_proto=data)
+    pieces = [model.id_to_piece(index) for index in range(model.get_piece_size())]
+    return {piece: index for index, piece in enumerate(dict.fromkeys([*order, *pieces]))}
 
 
 # The trainers number marked characters ("##a", "a</w>") in the order of a hash table, which differs

@@ -19,7 +19,9 @@ def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozens
     had the same id (T5 starts decoding with its padding); else the id of the token that the
     field's name spells (``image_token_index``: ``<image>``); else None.
     """
-    size = max(tokenizer.get_vocab().values()) + 1
+    # Some number their languages behind the vocabulary, and do not count them.
+    languages: Mapping[str, int] = getattr(tokenizer, "lang_code_to_id", {})
+    size = max(*tokenizer.get_vocab().values(), *languages.values()) + 1
     for block in shrink.blocks(values):
         old_roles = _old_roles(block)
         for name, value in block.items():
