@@ -161,6 +161,11 @@ class TestDerived(unittest.TestCase):
         derived.drop(block, ("head_dim",))
         self.assertEqual(block["head_dim"], 128)
 
+    def test_what_layers_have_of_their_own(self) -> None:
+        values = {"model_type": "llama", "per_layer_config": {5: {"head_dim": 512}}, "a": {1: 2}}
+        derived.drop(values, ())
+        self.assertEqual(values, {"model_type": "llama", "a": {1: 2}})
+
     def test_a_list_stays_unless_there_is_no_such_argument(self) -> None:
         kinds = ["mamba", "hybrid"]
         zamba = {"model_type": "zamba", "layers_block_type": kinds, "num_hidden_layers": 2}

@@ -9,6 +9,9 @@ from typing import Any
 
 from hf_tests.probe.tiny import shrink
 
+PER_LAYER_PREFIX = "per_layer_"
+"""Of objects whose keys are the numbers of layers."""
+
 LEFT_OPEN = (None, "auto")
 """Defaults of arguments that a class finds the value of itself."""
 
@@ -16,7 +19,7 @@ LEFT_OPEN = (None, "auto")
 def drop(values: dict[str, Any], published: Collection[str]) -> None:
     """Remove, in place, sizes and lists that the configuration's class finds itself.
 
-    It takes no argument for them; or, of a single size, one that is open by default. What is
+    It takes no argument for them; or, where they are no list, one that is open by default. What is
     ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested configurations are
     treated alike; one whose model_type has no class of its own keeps its sizes, and forgets what
     ``to_dict`` adds to every block: its class need not take that back.
@@ -31,13 +34,16 @@ def drop(values: dict[str, Any], published: Collection[str]) -> None:
         for name, value in list(block.items()):
             if name in published or not _is_size(name, value):
                 continue
-            if name not in arguments or (isinstance(value, int) and arguments[name] in LEFT_OPEN):
+            is_list = isinstance(value, (list, tuple))
+            if name not in arguments or (not is_list and arguments[name] in LEFT_OPEN):
                 del block[name]
 
 
 def _is_size(name: str, value: Any) -> bool:
     if name.startswith("_") or name.endswith(("_token_id", "_token_index")):
         return False
+    if isinstance(value, dict):
+        return name.startswith(PER_LAYER_PREFIX)
     return isinstance(value, (int, list, tuple)) and not isinstance(value, bool)
 
 
