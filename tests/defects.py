@@ -1,14 +1,16 @@
 """Defects planted into a copy of a checkpoint: each changes one thing that a port could get wrong.
 
 Every function changes the folder and gives the name of what it changed, so that a test can see that
-there was something to change. The names are those of the weights in the families' default models.
+there was something to change. The names are those that weights have across model types; where a
+model has no attention, the same is done to a convolution.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +21,30 @@ HEAD_DIM = 8
 
 ATTENTION_OUTPUT = (
     r"(attention\.output\.dense|attn\.c_proj|self_attn\.o_proj|SelfAttention\.o|attn\.out_proj|"
-    r"attention\.out_proj|layers\.0\.attn\.proj)\.weight$"
+    r"attention\.out_proj|layers\.0\.attn\.proj|mixer\.out_proj)\.weight$"
 )
 QUERY = (
     r"(attention\.self\.query|attention\.attention\.query|attn\.c_attn|q_proj|SelfAttention\.q|"
-    r"attn\.qkv)\.weight$"
+    r"attn\.qkv|mixer\.in_proj)\.weight$"
 )
 POSITIONS = (
     r"(position_embeddings(\.weight)?|wpe\.weight|position_embedding\.weight|"
     r"embed_positions\.weight|relative_attention_bias\.weight|vision_encoder\.pos_embed|"
     r"pos_conv_embed\.conv\.parametrizations\.weight\.original1)$"
 )
+CONVOLUTION = r"\.\d+\..*conv\w*\.weight$"
 LAYER_COUNTS = (
     "num_hidden_layers",
     "n_layer",
     "num_decoder_layers",
     "num_layers",
     "encoder_layers",
+    "depths",
 )
 
 
 def head_zeroed(folder: Path) -> str:
-    """The first attention head's part of its layer's output is lost."""
+    """What the first attention head gives is lost; or some channels of a convolution."""
 
     def change(name: str, weight: Any) -> Any:
         if "c_proj" in name:  # stored with the inputs as rows
@@ -49,76 +53,93 @@ def head_zeroed(folder: Path) -> str:
             weight[:, :HEAD_DIM] = 0
         return weight
 
-    return _change_weight(folder, ATTENTION_OUTPUT, change)
+    return _change_weight(folder, (ATTENTION_OUTPUT, CONVOLUTION), change)
 
 
 def projection_transposed(folder: Path) -> str:
-    """A square query projection is transposed."""
+    """A square query projection is transposed; or the inputs and outputs of a convolution."""
 
     def change(name: str, weight: Any) -> Any:
-        side = min(weight.shape)
         if "c_attn" in name:
+            side = min(weight.shape)
             weight[:, :side] = weight[:, :side].T.clone()
         else:
-            weight[:side, :side] = weight[:side, :side].T.clone()
+            side = min(weight.shape[:2])
+            weight[:side, :side] = weight[:side, :side].transpose(0, 1).clone()
         return weight
 
-    return _change_weight(folder, QUERY, change)
+    return _change_weight(folder, (QUERY, CONVOLUTION), change)
 
 
 def positions_shifted(folder: Path) -> str:
     """Every position has its neighbour's embedding.
 
-    Rotary positions that are all off by one change nothing; there the angles' base is another.
+    Rotary positions that are all off by one change nothing; there the angles' base is another. A
+    model with neither knows places by its convolutions alone: they all look a step aside.
     """
 
     def change(name: str, weight: Any) -> Any:
         axis = -1 if "conv" in name else int(weight.dim() >= 3)
         return weight.roll(1, axis)
 
-    try:
-        return _change_weight(folder, POSITIONS, change)
-    except LookupError:
-        return _change_config(folder, "rope_theta", lambda base: base / 4)
+    def aside(name: str, weight: Any) -> Any:
+        return weight.roll(1, -1)
+
+    with contextlib.suppress(LookupError):
+        return _change_weight(folder, (POSITIONS,), change)
+    with contextlib.suppress(LookupError):
+        return _change_config(folder, "rope_theta", lambda base: base / 100)
+    return _change_weight(folder, (CONVOLUTION,), aside, every=True)
 
 
 def layer_skipped(folder: Path) -> str:
-    """The last layer of the first stack is not run."""
+    """The last layer of the first stack is not run; of several stages, that of the last."""
     for name in LAYER_COUNTS:
-        try:
-            return _change_config(folder, name, lambda count: count - 1)
-        except LookupError:
-            continue
+        with contextlib.suppress(LookupError):
+            return _change_config(folder, name, _one_less)
     raise LookupError(f"{folder} names no number of layers")
+
+
+def _one_less(count: Any) -> Any:
+    return [*count[:-1], count[-1] - 1] if isinstance(count, list) else count - 1
 
 
 DEFECTS = (head_zeroed, projection_transposed, positions_shifted, layer_skipped)
 
 
-def _change_weight(folder: Path, pattern: str, change: Callable[[str, Any], Any]) -> str:
+def _change_weight(
+    folder: Path,
+    patterns: Sequence[str],
+    change: Callable[[str, Any], Any],
+    every: bool = False,
+) -> str:
+    """Change the first weight, or every one, of the first pattern that has any."""
     path = folder / "model.safetensors"
     weights = load_file(path)
-    names = [str(name) for name in sorted(weights) if re.search(pattern, name)]
-    if not names:
-        raise LookupError(f"{path} has no weight like {pattern}")
-    name = names[0]
-    weights[name] = change(name, weights[name].clone()).contiguous()
-    save_file(weights, path, metadata={"format": "pt"})
-    return name
+    for pattern in patterns:
+        names = sorted(
+            str(name)
+            for name, weight in weights.items()
+            if re.search(pattern, name) and weight.dim() > 1
+        )
+        for name in names if every else names[:1]:
+            weights[name] = change(name, weights[name].clone()).contiguous()
+        if names:
+            save_file(weights, path, metadata={"format": "pt"})
+            return names[0]
+    raise LookupError(f"{path} has no weight like {' or '.join(patterns)}")
 
 
 def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
-    """Change the first entry of that name that is a number other than 1, however deep."""
+    """Change the first entry of that name that is a list, or a number other than 1, at any depth."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
 
     def walk(block: dict[str, Any]) -> bool:
         for name, value in block.items():
-            if name == key and isinstance(value, (int, float)) and value != 1:
+            if name == key and isinstance(value, (int, float, list)) and value != 1:
                 block[name] = change(value)
-                types = block.get("layer_types")
-                if isinstance(types, list):
-                    block["layer_types"] = types[: block[name]]
+                _fit_lists(block, value, block[name])
                 return True
         return any(walk(value) for value in block.values() if isinstance(value, dict))
 
@@ -126,3 +147,12 @@ def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
         raise LookupError(f"{path} has no {key}")
     path.write_text(json.dumps(config), encoding="utf-8")
     return key
+
+
+def _fit_lists(block: dict[str, Any], before: Any, after: Any) -> None:
+    """Shorten the lists that have an item for each layer; stages are named anew from the count."""
+    for name, value in block.items():
+        if isinstance(value, list) and len(value) == before:
+            block[name] = value[:after]
+    for name in ("stage_names", "out_features", "out_indices"):
+        block.pop(name, None)

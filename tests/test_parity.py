@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import gc
 import math
+import multiprocessing
 import shutil
+import tempfile
 import unittest
 import unittest.mock
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +25,7 @@ from hf_tests.outcome import CheckResult, Parity
 from hf_tests.probe import checkpoints, devices, parity, reference, tolerances, worker
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.probe.record import Record
-from hf_tests.registry import Model
+from hf_tests.registry import Family, Model
 from tests import defects, support
 
 
@@ -94,7 +99,7 @@ class TestTolerances(unittest.TestCase):
     def test_it_grows_with_the_model_s_own_rounding(self) -> None:
         first, second = (tolerances.tolerance("bfloat16", "cpu", floor) for floor in (4e-7, 8e-7))
         self.assertAlmostEqual(second / first, 2.0)
-        self.assertAlmostEqual(first, 4e-7 * 2**16)
+        self.assertAlmostEqual(first, 1.35 * 4e-7 * 2**16)
 
 
 class TestReference(unittest.TestCase):
@@ -247,54 +252,75 @@ class TestDtypes(unittest.TestCase):
         self.assertIn("does not compute in", result.rows[0].reason or "")
 
 
-PLANTED = ("bert", "gpt", "t5", "llama", "vit", "clip", "whisper", "sam", "llava", "wav2vec2")
-"""Families whose default models have each defect's place: the tasks, and their variants."""
+def planted(name: str, device: str, dtype: str) -> list[str]:
+    """What parity missed of a family: its model whole, then with each defect, against the whole."""
+    worker.preload("openvino" if device == "openvino" else "cpu")
+    gc.freeze()  # as a worker does: conversions ask for collections
+    torch.set_num_threads(1)
+    model = one_that_runs(support.shipped().family(name), device)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        return list(missed(model, device, dtype, folder))
+    finally:
+        gc.unfreeze()
+        shutil.rmtree(folder)
+
+
+def one_that_runs(family: Family, device: str) -> Model:
+    """The default model, or the first that the device is not expected to fail."""
+    models = sorted(family.models, key=lambda model: model.id != family.default_model)
+    return next(
+        model
+        for model in models
+        if not any(item.device in (None, device) for item in model.expected)
+    )
+
+
+def missed(model: Model, device: str, dtype: str, folder: Path) -> Iterator[str]:
+    """A line for each unplanted failure and each defect that is not found for what it is."""
+    fields: dict[str, Any] = {
+        "trials": 1,
+        "warmup": 0,
+        "reference_dir": str(folder / "references"),
+    }
+
+    def check(job: Job) -> CheckResult:
+        return run_check(job, job.methods[-1])[0]
+
+    check(support.job(model.id, **fields))
+    job = support.job(model.id, device, dtype=dtype, **fields)
+    unplanted = check(job)
+    if unplanted.status != "passed":
+        yield f"{model.id}, unplanted: {unplanted.status}: {unplanted.error or unplanted.reason}"
+    whole = checkpoints.folder_of(support.job(model.id))
+    for plant in defects.DEFECTS:
+        spoilt = folder / plant.__name__
+        shutil.copytree(whole, spoilt)
+        changed = plant(spoilt)
+        result = check(job.replace(weights="local", checkpoint=str(spoilt)))
+        caught = "differs from the float32 reference" in (result.error or "")
+        if (result.status, result.error_type) != ("failed", "wrong_output") or not caught:
+            yield (
+                f"{model.id}, {plant.__name__} ({changed}): {result.status}: "
+                f"{result.error or result.parity}"
+            )
 
 
 class TestPlanted(unittest.TestCase):
-    """A family's default model, whole and with each defect, against the whole one."""
-
-    def setUp(self) -> None:
-        self.folder = support.temporary_folder(self)
-
-    def check(self, job: Job, **changes: Any) -> CheckResult:
-        return run_check(job.replace(**changes), job.methods[-1])[0]
+    """Every family passes parity whole, and fails it with each defect."""
 
     def plant(self, device: str, dtype: str) -> None:
-        registry = support.shipped()
-        for family in map(registry.family, PLANTED):
-            model = family.model(family.default_model)
-            with self.subTest(model=model.id):
-                self.plant_into(model, device, dtype)
-
-    def plant_into(self, model: Model, device: str, dtype: str) -> None:
-        whole = checkpoints.folder_of(support.job(model.id))
-        fields: dict[str, Any] = {
-            "trials": 1,
-            "warmup": 0,
-            "reference_dir": str(self.folder / "references"),
-        }
-        self.check(support.job(model.id, **fields))
-        job = support.job(model.id, device, dtype=dtype, **fields)
-        unplanted = self.check(job)
-        self.assertEqual(unplanted.status, "passed", unplanted.error)
-        for plant in defects.DEFECTS:
-            with self.subTest(model=model.id, defect=plant.__name__):
-                spoilt = self.folder / "spoilt"
-                shutil.copytree(whole, spoilt)
-                changed = plant(Path(spoilt))
-                result = self.check(job, weights="local", checkpoint=str(spoilt))
-                shutil.rmtree(spoilt)
-                self.assertEqual(result.status, "failed", f"{changed}: {result.parity}")
-                self.assertEqual(result.error_type, "wrong_output", result.error)
-                self.assertIn("differs from the float32 reference", result.error or "")
+        names = [family.name for family in support.shipped().families]
+        spawn = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn) as pool:
+            found = pool.map(planted, names, repeat(device), repeat(dtype))
+            for name, lines in zip(names, found, strict=True):
+                with self.subTest(family=name):
+                    self.assertEqual(lines, [])
 
     def test_on_the_cpu_in_bfloat16(self) -> None:
         self.plant("cpu", "bfloat16")
 
     @unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "OpenVINO is not installed")
     def test_by_openvino(self) -> None:
-        worker.preload("openvino")
-        gc.freeze()  # as a worker does: conversions ask for collections
-        self.addCleanup(gc.unfreeze)
         self.plant("openvino", "")

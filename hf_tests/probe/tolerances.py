@@ -29,14 +29,17 @@ to that of float32."""
 TOLERANCES = {
     "float32": Tolerance(8.0, 1e-5, 1e-3),
     "float16": Tolerance(1.0, 2e-3, 2e-2),
-    "bfloat16": Tolerance(1.0, 1e-2, 1e-1),
+    "bfloat16": Tolerance(1.35, 1e-2, 1e-1),
 }
 ON_ACCELERATORS = {"float32": Tolerance(8.0, 1e-4, 5e-3)}
 ACCELERATORS = ("cuda", "mps")
-"""Measured on this suite's tiny checkpoints of 34 models (2 cores with AVX-512 BF16, torch 2.14,
-OpenVINO 2026.4), in multiples of the expected error: OpenVINO in float32 at most 1.6, bfloat16 at
-most 0.60 by torch and 0.58 by OpenVINO, float16 on the CPU at most 0.64. Those of accelerators are
-not measured yet: they multiply in TF32 or sum in another order, so float32 has more room there."""
+"""Measured on this suite's tiny checkpoints (2 cores with AVX-512 BF16, torch 2.14, OpenVINO
+2026.4), in multiples of the expected error. OpenVINO in float32 at most 1.6 (34 models). By torch
+on the CPU, of 111 models: bfloat16 0.46 at the median and at most 1.26 (batch normalisation: its
+statistics are rounded too, which float32's floor does not see), but for one at 1.46; float16 0.46
+and at most 1.04. Four of the models are beyond these tolerances: that one, and three whose expected
+error is above ``most``. Those of accelerators are not measured yet: they multiply in TF32 or sum in
+another order, so float32 has more room there."""
 
 
 def tolerance(dtype: str, device: str, noise_floor: float | None) -> float:
