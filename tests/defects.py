@@ -131,7 +131,7 @@ def _change_weight(
 
 
 def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
-    """Change the first entry of that name that is a list, or a number other than 1, at any depth."""
+    """Change the first entry of that name that is a list or a number other than 1, at any depth."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
 
