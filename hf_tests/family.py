@@ -214,7 +214,7 @@ def _result(
     if failed.described["error_type"] == "wrong_output":
         status = outcome.FAILED
     words = " ".join(failed.described["error"].split())
-    if expected is not None and (expected.error or "") in words:
+    if expected is not None and expected.explains(words):
         status, fields["reason"] = outcome.EXPECTED_FAILURE, expected.reason
     return result_for(job, method, status, **fields), failed.error
 

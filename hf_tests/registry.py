@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,22 @@ class RegistryError(ValueError):
 class Expectation:
     """A check that is known not to pass: which one, under what versions, and why.
 
-    ``error`` are words of the error that a failing one raises; any other is no expected one.
+    ``error`` are words of the error that a failing one raises, or several such where it shows in
+    several ways; any other error is no expected one.
     """
 
     method: str
     status: str
     reason: str
-    error: str | None = None
+    error: str | Sequence[str] | None = None
     device: str | None = None
     weights: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def explains(self, words: str) -> bool:
+        """Whether an error of these words is the expected one."""
+        known = [self.error] if isinstance(self.error, str) else self.error
+        return known is None or any(part in words for part in known)
 
 
 @dataclass(frozen=True)

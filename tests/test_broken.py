@@ -203,6 +203,10 @@ class TestExpectations(unittest.TestCase):
     def test_failure_for_another_reason_is_a_failure(self) -> None:
         expected = {"status": "expected_failure", "error": "holds no config.json"}
         self.assertEqual(self.run_with(expected, checkpoint="/nowhere").status, "expected_failure")
+        either = {**expected, "error": ["other words", "holds no config.json"]}
+        self.assertEqual(self.run_with(either, checkpoint="/nowhere").status, "expected_failure")
+        neither = {**expected, "error": ["other words", "config.yaml"]}
+        self.assertEqual(self.run_with(neither, checkpoint="/nowhere").status, "error")
         result = self.run_with({**expected, "error": "other words"}, checkpoint="/nowhere")
         self.assertEqual((result.status, result.reason), ("error", None))
         self.assertTrue(result.is_bad)
