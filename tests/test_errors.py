@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import unittest
 from collections.abc import Callable
+from unittest import mock
 
 from hf_tests import hints, outcome, plain
 from hf_tests.probe import errors
 from hf_tests.probe.integrity import CorruptCheckpoint
 from tests import support
+from tests.hub import Hub
 
 
 def raised(act: Callable[[], object]) -> BaseException:
@@ -117,6 +120,30 @@ class TestClassification(unittest.TestCase):
         for excuse in (ImportError("no fast one"), NotImplementedError("no fast one")):
             error = raised(in_handling(excuse, RuntimeError("boom")))
             self.assert_found(error, "other")
+
+    def test_a_hub_that_refuses_was_reached(self) -> None:
+        """The real client raises the same type for a refusal as for a lost connection."""
+        from huggingface_hub import constants, hf_hub_download
+
+        hub = Hub()
+        self.addCleanup(hub.close)
+        folder = support.temporary_folder(self)
+
+        def ask() -> BaseException:
+            place = {"endpoint": hub.url, "cache_dir": folder}
+            return raised(lambda: hf_hub_download("someone/tuned", "config.json", **place))
+
+        for status in (401, 403, 404, 501):
+            with self.subTest(status=status):
+                hub.behave()
+                hub.misbehave("someone/tuned", status=status)
+                self.assertFalse(errors.is_unreachable(ask()))
+        with self.subTest("offline"), mock.patch.object(constants, "HF_HUB_OFFLINE", True):
+            self.assertFalse(errors.is_unreachable(ask()))
+        with self.subTest("other errors"):
+            self.assertFalse(errors.is_unreachable(raised(from_cause)))
+        refused = raised(lambda: socket.create_connection(("127.0.0.1", 9), timeout=1))
+        self.assertTrue(errors.is_unreachable(refused), repr(refused))
 
     def test_stage_decides_where_nothing_else_does(self) -> None:
         for stage, kind in (("conversion", "conversion"), ("compile", "conversion")):

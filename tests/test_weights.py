@@ -246,7 +246,9 @@ class TestHub(unittest.TestCase):
         self.assertEqual(run["checks"][0]["error_type"], "network", run["checks"][0])
         done, _ = self.run_tests("--model", "someone/tuned", endpoint=nowhere)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("someone/tuned is not in the registry, and the Hub does not", done.stderr)
+        self.assertIn("registry, and the Hub could not be reached for its config", done.stderr)
+        self.assertIn("python runner.py doctor", done.stderr)
+        self.assertNotIn("client has been closed", done.stderr)
 
 
 class TestCacheFolder(unittest.TestCase):

@@ -90,6 +90,14 @@ def fetched_file(model_id: str, name: str) -> Path:
     try:
         return Path(hf_hub_download(model_id, name))
     except Exception as error:  # noqa: BLE001 - the client raises its transport's own errors too
+        from hf_tests.probe import errors
+
+        if errors.is_unreachable(error):
+            raise UsageError(
+                f"{model_id} is not in the registry, and the Hub could not be reached for its "
+                f"{name}. python runner.py doctor shows the connection; what is in the registry, "
+                "a folder or the Hub's cache is tested without it."
+            ) from None
         text = " ".join(str(error).split())
         raise UsageError(
             f"{model_id} is not in the registry, and the Hub does not give its {name}: "

@@ -108,7 +108,8 @@ MESSAGES = (
     (Diagnosis("unsupported"), "Unrecognized (configuration class|model in)|does not recognize "
      "this architecture|custom or unsupported architecture|not implemented for|not currently "
      "implemented for the (MPS|CUDA)"),
-    (Diagnosis("network"), "couldn't connect to|Can't reach the Hub|Connection reset by peer"),
+    (Diagnosis("network"), "couldn't connect to|Can't reach the Hub|Connection reset by peer|"
+     "client has been closed"),  # the Hub's own client, trying a lost line again
 )  # fmt: skip
 """Patterns of messages, for exceptions whose class says nothing."""
 
@@ -146,6 +147,18 @@ def diagnose(error: BaseException, stage: str | None = None) -> Diagnosis:
 def classify(error: BaseException, stage: str | None = None) -> str:
     """The error type of `outcome.ERROR_TYPES` for an exception and all its causes."""
     return diagnose(error, stage).kind
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an exception says that a server gave no answer, not that it refused or was not asked.
+
+    The Hub's client wraps an answer of the Hub's, and that it is told to be offline, in the very
+    type that stands for a lost connection, so the whole chain of causes is looked at.
+    """
+    chain = list(_chain(error))
+    answered = any(getattr(item, "response", None) is not None for item in chain)
+    offline = any(_by_type(item) == TYPES["OfflineModeIsEnabled"] for item in chain)
+    return diagnose(error).kind == "network" and not answered and not offline
 
 
 def is_judgement(error: BaseException) -> bool:
