@@ -1,4 +1,4 @@
-"""What the framework keeps of its own between runs: tiny checkpoints and converted models.
+"""What the framework keeps of its own between runs: tiny checkpoints, converted models and weights.
 
 Each entry is a folder ``<cache>/<kind>/<name>``. It is made under a temporary name and renamed, so
 that it is whole whenever it is seen; its own time of change says when it was last used.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 KINDS: dict[str, str] = {
     "tiny": "tiny checkpoints",
+    "unpickled": "weights taken out of pickles",
     "openvino": "models converted for OpenVINO",
 }
 """The kinds of entries: their folder, and what they are."""

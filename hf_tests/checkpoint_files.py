@@ -16,6 +16,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+PICKLE = "pytorch_model.bin"
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Beside the weights, what decides how a model and its tokenizer behave."""
 
@@ -28,14 +29,35 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     """The safetensors files of a checkpoint; empty where there is none or one is missing."""
     index = folder / INDEX
     if index.is_file():
-        try:
-            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return ()
-        files = tuple(folder / Path(str(name)).name for name in sorted(map(str, names)))
+        files = tuple(folder / name for name in _indexed(index))
     else:
         files = (folder / WEIGHTS,)
-    return files if all(path.is_file() for path in files) else ()
+    return files if files and all(path.is_file() for path in files) else ()
+
+
+def pickle_files(folder: Path) -> tuple[Path, ...]:
+    """The pickles of a checkpoint that has its weights in no other form; empty where it is none."""
+    if (folder / WEIGHTS).exists() or (folder / INDEX).exists():
+        return ()
+    index = folder / f"{PICKLE}.index.json"
+    names = _indexed(index) if index.is_file() else [PICKLE]
+    files = tuple(folder / name for name in names)
+    return files if files and all(path.is_file() for path in files) else ()
+
+
+def pickles_digest(folder: Path) -> str:
+    """SHA-256 of a checkpoint's pickles; of several it is that of their list."""
+    files = pickle_files(folder)
+    return file_digest(files[0]) if len(files) == 1 else _list_digest(files)
+
+
+def _indexed(index: Path) -> list[str]:
+    """The names of the files that an index lists, without folders; empty where it is damaged."""
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [Path(name).name for name in sorted(map(str, names))]
 
 
 def weights_mb(folder: Path) -> float | None:

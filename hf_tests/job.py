@@ -37,7 +37,8 @@ class Job:
     kept conversion to OpenVINO is used, nor the new one kept; all that are kept take at most
     ``cache_limit_gb`` GB. ``commit`` and ``weights_sha256`` say which checkpoint it is, where that
     is known; ``barred`` are the fields of a result that say why it is not started; ``registry`` is
-    the file that its model stands in, empty for the shipped one.
+    the file that its model stands in, empty for the shipped one; ``unpickle`` whether its weights
+    may be taken out of a pickle, as plain tensors.
     """
 
     model: Model
@@ -67,6 +68,7 @@ class Job:
     convert_anew: bool = False
     cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
     registry: str = ""
+    unpickle: bool = False
 
     @functools.cached_property
     def name(self) -> str:
@@ -85,6 +87,7 @@ class Job:
         """The command that runs this one job again."""
         words = ["python", "runner.py", "--model", self.model.id, "--device", self.device]
         words += ["--registry", self.registry] if self.registry else []
+        words += ["--allow-pickle", self.model.id] if self.unpickle else []
         return shlex.join(words)
 
     def replace(self, **changes: Any) -> Job:

@@ -100,6 +100,9 @@ class TestDownloads(unittest.TestCase):
         done = self.prefetch(status=1)
         self.assertIn("its weights as a pickle only (pytorch_model.bin)", done.stderr)
         self.assertNotIn("pytorch_model.bin", "".join(self.hub.requests))
+        self.assertIn("--allow-pickle gpt2 takes the tensors out of it", done.stderr)
+        self.prefetch("--allow-pickle", "gpt2")
+        self.assertIn("pytorch_model.bin", "".join(self.hub.requests))
 
     def test_names_that_lead_out_of_the_folder(self) -> None:
         names = ("../model.safetensors", "/config.json", "a/config.json", "a\\config.json", ".json")

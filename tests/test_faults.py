@@ -145,7 +145,7 @@ LOCAL = (
     Fault("weights of a pointer file", text(WEIGHTS, "version https://git-lfs.github.com/spec/v1"),
           "corrupt_checkpoint", "model", "SafetensorError"),
     Fault("weights behind a dead link", unreadable, "corrupt_checkpoint", "model", WEIGHTS),
-    Fault("pickle only", pickled, "corrupt_checkpoint", "model", "no file named model.safetensors"),
+    Fault("pickle only", pickled, "unsupported", "model", "as a pickle only", "skipped"),
     Fault("a shard is missing", shard_missing, "corrupt_checkpoint", "model", "00002-of-00002"),
     Fault("NaN in a weight", value("transformer.ln_f.weight", float("nan")), "corrupt_checkpoint",
           "model", "1 values of transformer.ln_f.weight are not finite"),

@@ -1,4 +1,4 @@
-"""What the framework keeps of its own: tiny checkpoints and models converted for OpenVINO."""
+"""What the framework keeps of its own: tiny checkpoints, converted models, unpickled weights."""
 
 from __future__ import annotations
 

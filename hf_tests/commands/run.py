@@ -178,10 +178,24 @@ def _fetched(chosen: Plan, options: argparse.Namespace, done: Collection[str] = 
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     left = [job for job in chosen.jobs if job.name not in done]
     say = functools.partial(print, file=sys.stderr, flush=True)
-    found = downloads.prepare(left, say, options.force, to_run=not options.prefetch)
+    allowed = _allowed_pickles(chosen, options)
+    to_run = not options.prefetch
+    found = downloads.prepare(left, say, options.force, to_run=to_run, pickles=allowed)
     prepared = {job.name: job for job in found}
     jobs = tuple(prepared.get(job.name, job) for job in chosen.jobs)
     return dataclasses.replace(chosen, jobs=jobs)
+
+
+def _allowed_pickles(chosen: Plan, options: argparse.Namespace) -> frozenset[str]:
+    """The ids that --allow-pickle names. Raises UsageError for one that the run has not."""
+    ids = {job.model.id for job in chosen.jobs}
+    found = set()
+    for name in options.allow_pickle:
+        same = {name, str(Path(name).resolve())} & ids
+        if not same:
+            raise UsageError(f"--allow-pickle {name}: no such model is in this run.")
+        found |= same
+    return frozenset(found)
 
 
 def _prefetched(chosen: Plan, out: TextIO) -> int:

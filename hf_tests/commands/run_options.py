@@ -84,6 +84,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="try even what the disk or the device's memory seems to have no room for",
     )
     how.add_argument(
+        "--allow-pickle",
+        nargs="+",
+        metavar="ID_OR_PATH",
+        default=[],
+        help="models of this run whose weights may be taken out of a pickle where there is nothing "
+        "else: tensors alone, no code of it is run",
+    )
+    how.add_argument(
         "--timeout",
         type=_positive,
         metavar="SECONDS",
@@ -170,7 +178,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--cache-dir",
         metavar="DIR",
         default="",
-        help="where tiny checkpoints and converted models are kept",
+        help="where tiny checkpoints, converted models and unpickled weights are kept",
     )
     how.add_argument(
         "--cache-size",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,6 +30,7 @@ RESERVE_MB = 500.0  # of the disk, beside what is downloaded
 MIB = 1024 * 1024
 
 WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json")
+ALLOWED_PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin|pytorch_model\.bin\.index\.json")
 PICKLES = re.compile(r".*\.(bin|pt|pth|ckpt|pkl)")
 SNAPSHOT = re.compile(r"[0-9a-f]{40}")
 
@@ -57,18 +59,25 @@ class File:
 
 
 def prepare(
-    jobs: Sequence[Job], say: Say, force: bool = False, to_run: bool = True
+    jobs: Sequence[Job],
+    say: Say,
+    force: bool = False,
+    to_run: bool = True,
+    pickles: Collection[str] = (),
 ) -> tuple[Job, ...]:
     """The same jobs with their checkpoints on this machine, and with what is known of those.
 
     A job that has no checkpoint, or no room for it on its device where it is ``to_run``, says why
-    in ``barred``. With ``force`` nobody looks for room, on the disk or on the device.
+    in ``barred``. With ``force`` nobody looks for room, on the disk or on the device. ``pickles``
+    are the ids of the models whose weights may be taken out of a pickle.
     """
     fetched: dict[str, Mapping[str, Any]] = {}
     digests: dict[str, str | None] = {}
     prepared = []
     for job in jobs:
         name = job.model.id
+        if name in pickles:
+            job = job.replace(unpickle=True)
         if name not in fetched:
             fetched[name] = _fetched(job, say, force)
         job = job.replace(**fetched[name])
@@ -79,10 +88,17 @@ def prepare(
                 job = job.replace(barred={"reason": reason, **kind})
         if job.checkpoint is not None and not job.barred:
             if name not in digests:
-                digests[name] = checkpoint_files.weights_digest(Path(job.checkpoint))
+                digests[name] = _digest(Path(job.checkpoint))
             job = job.replace(weights_sha256=digests[name])
         prepared.append(job)
     return tuple(prepared)
+
+
+def _digest(folder: Path) -> str | None:
+    found = checkpoint_files.weights_digest(folder)
+    if found is None and checkpoint_files.pickle_files(folder):
+        return checkpoint_files.pickles_digest(folder)
+    return found
 
 
 def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
@@ -90,7 +106,7 @@ def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
     folder = job.checkpoint
     if job.weights == "hub" and folder is None:
         try:
-            folder = str(fetch(job.model, say, force))
+            folder = str(fetch(job.model, say, force, job.unpickle))
         except NotTried as reason:
             say(f"{job.model.id}: {reason}")
             return {"barred": {"reason": str(reason), "error_type": reason.kind}}
@@ -100,20 +116,26 @@ def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
             return {"barred": found}
     if folder is None:
         return {"barred": {}}
+    pickles = checkpoint_files.pickle_files(Path(folder))
+    if pickles and not job.unpickle:
+        why = _pickle_only(job.model, pickles[0].name)
+        return {"barred": {"reason": why, "error_type": "unsupported", "stage": "model"}}
     name = Path(folder).name
     of_hub = job.weights == "hub" and SNAPSHOT.fullmatch(name)
     return {"checkpoint": folder, "barred": {}, "commit": name if of_hub else None}
 
 
-def fetch(model: Model, say: Say, force: bool = False) -> Path:
+def fetch(model: Model, say: Say, force: bool = False, unpickle: bool = False) -> Path:
     """The folder of a model's snapshot in the Hub's cache, downloaded into it.
+
+    With ``unpickle`` its pickles come where it has no safetensors.
 
     A busy or broken Hub is asked again, as late as it says. Raises NotTried, CorruptCheckpoint,
     and what huggingface_hub raises.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _fetch(model, say, force)
+            return _fetch(model, say, force, unpickle)
         except NotTried:
             raise
         except Exception as error:
@@ -126,14 +148,16 @@ def fetch(model: Model, say: Say, force: bool = False) -> Path:
     raise AssertionError("unreachable")
 
 
-def _fetch(model: Model, say: Say, force: bool) -> Path:
+def _fetch(model: Model, say: Say, force: bool, unpickle: bool) -> Path:
     import huggingface_hub
 
     info = huggingface_hub.HfApi().model_info(
         model.id, revision=model.revision, files_metadata=True
     )
     files = wanted(info.siblings or ())
-    if not any(file.name.endswith(".safetensors") for file in files):
+    if unpickle and not any(file.name.endswith(".safetensors") for file in files):
+        files = wanted(info.siblings or (), ALLOWED_PICKLES)
+    if not any(file.name.endswith((".safetensors", ".bin")) for file in files):
         raise NotTried(_without_safetensors(model, info.siblings or ()), "unsupported")
     missing = [file for file in files if not _cached(model, info.sha, file)]
     size = sum(file.size for file in missing) / MIB
@@ -158,8 +182,8 @@ def _fetch(model: Model, say: Say, force: bool) -> Path:
     return folder
 
 
-def wanted(siblings: Sequence[Any]) -> tuple[File, ...]:
-    """What is needed of a repository's files: settings, tokenizers, weights as safetensors.
+def wanted(siblings: Sequence[Any], weights: re.Pattern[str] = WEIGHTS) -> tuple[File, ...]:
+    """What is needed of a repository's files: settings, tokenizers, and weights of those names.
 
     Names that lead out of the repository's folder, or into another, are none.
     """
@@ -170,7 +194,7 @@ def wanted(siblings: Sequence[Any]) -> tuple[File, ...]:
         if path.name != name or "\\" in name or name.startswith("."):
             continue
         settings = any(path.match(pattern) for pattern in checkpoint_files.SETTINGS)
-        if WEIGHTS.fullmatch(name) or (settings and not name.endswith(".index.json")):
+        if weights.fullmatch(name) or (settings and not name.endswith(".index.json")):
             large = item.lfs.sha256 if item.lfs is not None else None
             found.append(File(name, item.size or 0, large))
     return tuple(found)
@@ -180,9 +204,14 @@ def _without_safetensors(model: Model, siblings: Sequence[Any]) -> str:
     pickles = [item.rfilename for item in siblings if PICKLES.fullmatch(item.rfilename)]
     if not pickles:
         return f"{model.id} has no model.safetensors on the Hub"
+    return _pickle_only(model, pickles[0])
+
+
+def _pickle_only(model: Model, name: str) -> str:
     return (
-        f"{model.id} has its weights as a pickle only ({pickles[0]}), which could run code when it "
-        "is loaded; it is not downloaded. Its repository needs a model.safetensors"
+        f"{model.id} has its weights as a pickle only ({name}), which could run code when it is "
+        f"loaded; it needs a model.safetensors. --allow-pickle {shlex.quote(model.id)} takes the "
+        "tensors out of it, and nothing else"
     )
 
 

@@ -6,9 +6,11 @@ import dataclasses
 import functools
 import hashlib
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
-from hf_tests import cache, dependencies, filenames
+from hf_tests import cache, checkpoint_files, dependencies, filenames
 from hf_tests.job import Job
 from hf_tests.probe import integrity
 from hf_tests.registry import Model
@@ -45,7 +47,59 @@ def folder_of(job: Job) -> Path:
             snapshot_download(job.model.id, revision=job.model.revision, allow_patterns=patterns)
         )
     integrity.check_config(folder, job.model.model_type)
-    return folder
+    return unpickled(folder, job) if job.unpickle else folder
+
+
+def unpickled(folder: Path, job: Job) -> Path:
+    """The checkpoint with its pickles' tensors as safetensors, kept in the cache; or as it is.
+
+    torch reads them with ``weights_only``: a pickle that holds more than tensors in plain
+    containers is refused, and nothing in it is run. Raises CorruptCheckpoint.
+    """
+    files = checkpoint_files.pickle_files(folder)
+    if not files:
+        return folder
+    digest = checkpoint_files.pickles_digest(folder)
+    settings = [path for pattern in checkpoint_files.SETTINGS for path in folder.glob(pattern)]
+    settings = sorted(path for path in settings if not path.name.endswith(".index.json"))
+    for path in settings:
+        digest += checkpoint_files.file_digest(path)
+    key = hashlib.sha256(digest.encode()).hexdigest()[:16]
+    target = Path(job.cache_dir) / "unpickled" / f"{filenames.escape(job.model.id)}-{key}"
+    if target.is_dir():
+        cache.use(target)
+        return target
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Any] = {}
+    for path in files:
+        tensors |= _plain_tensors(path)
+    with cache.making(target) as temporary:
+        for path in settings:
+            shutil.copyfile(path, temporary / path.name)
+        save_file(tensors, temporary / checkpoint_files.WEIGHTS, metadata={"format": "pt"})
+    return target
+
+
+def _plain_tensors(path: Path) -> dict[str, Any]:
+    """The tensors of a pickle by name. Raises CorruptCheckpoint where it holds anything else."""
+    import pickle
+
+    import torch
+
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise integrity.CorruptCheckpoint(
+            f"{path.name} is no pickle of tensors alone, and is not loaded: {reason}"
+        ) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
+    ):
+        raise integrity.CorruptCheckpoint(f"{path.name} is no list of tensors by name")
+    # Tied weights share their memory in a pickle; safetensors has each by itself.
+    return {name: value.detach().clone().contiguous() for name, value in found.items()}
 
 
 def tiny_folder(model: Model, cache_dir: Path, seed: int = 0) -> Path:

@@ -53,6 +53,7 @@ def check(job: Job, record: Record) -> None:
             model=folder,
             device=devices.torch_device(job.device),
             dtype=devices.dtype_of(job),
+            model_kwargs={"use_safetensors": True},  # a pickle could run code
         )
     integrity.check_class(pipe.model, job.model.class_name)
     integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)
