@@ -32,6 +32,7 @@ POSITIONS = (
     r"embed_positions\.weight|relative_attention_bias\.weight|vision_encoder\.pos_embed|"
     r"pos_conv_embed\.conv\.parametrizations\.weight\.original1)$"
 )
+PATCHES = r"(input_ff_layer\.input_layer|embedder\.input_embedding)\.weight$"
 CONVOLUTION = r"\.\d+\..*conv\w*\.weight$"
 LAYER_COUNTS = (
     "num_hidden_layers",
@@ -75,7 +76,8 @@ def positions_shifted(folder: Path) -> str:
     """Every position has its neighbour's embedding.
 
     Rotary positions that are all off by one change nothing; there the angles' base is another. A
-    model with neither knows places by its convolutions alone: they all look a step aside.
+    model with neither knows places by its convolutions alone, or inside its patches: they all look
+    a step aside. So for a fixed table of waves, too smooth for a step in it to count in bfloat16.
     """
 
     def change(name: str, weight: Any) -> Any:
@@ -89,7 +91,7 @@ def positions_shifted(folder: Path) -> str:
         return _change_weight(folder, (POSITIONS,), change)
     with contextlib.suppress(LookupError):
         return _change_config(folder, "rope_theta", lambda base: base / 100)
-    return _change_weight(folder, (CONVOLUTION,), aside, every=True)
+    return _change_weight(folder, (CONVOLUTION, PATCHES), aside, every=True)
 
 
 def layer_skipped(folder: Path) -> str:

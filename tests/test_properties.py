@@ -270,6 +270,24 @@ def loudness_kept(loaded: Loaded) -> Iterator[None]:
         yield
 
 
+def early_past_lost(given: dict[str, Any]) -> None:
+    """Of a series' past only the second half is read."""
+    past = given["past_values"].clone()
+    past[:, : past.shape[1] // 2] = 0
+    given["past_values"] = past
+
+
+def forecasts_mixed(found: Any) -> None:
+    """Each forecast gets a little of all."""
+    forecast = found.prediction_outputs
+    found.prediction_outputs = forecast + 0.1 * forecast.mean(0, keepdim=True)
+
+
+def forecasts_offset(found: Any) -> None:
+    """A forecast is off by a degree, whatever its unit."""
+    found.prediction_outputs = found.prediction_outputs + 1.0
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "bert": {
         "both_sides": forward(second_half_lost),
@@ -351,6 +369,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "batch": outputs(batch_mixed),
         "end": forward(late_frames_lost),
         "sampling_rate": any_rate_taken,
+    },
+    "timeseries": {
+        "batch": outputs(forecasts_mixed),
+        "past": forward(early_past_lost),
+        "units": outputs(forecasts_offset),
     },
     "wav2vec2": {
         "batch": outputs(batch_mixed),

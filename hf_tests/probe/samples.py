@@ -37,3 +37,18 @@ def waveform(seconds: float = SECONDS) -> Any:
     syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 3.0 * time)
     sound = voice * syllables
     return (0.8 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def series(steps: int, channels: int = 1) -> Any:
+    """Degrees of a winter that ends, hour by hour: float32, shape (steps, channels).
+
+    A trend with a daily and a weekly season, below zero at first. Every channel has a level, a
+    strength and a phase of its own.
+    """
+    import numpy as np
+
+    hours = np.arange(steps)[:, None]
+    place = np.arange(channels)[None, :]
+    day = np.sin(2 * np.pi * hours / 24 + place) * (3.0 + place)
+    week = np.cos(2 * np.pi * hours / 168 - place) * 2.0
+    return (0.5 * place - 4.0 + 0.02 * hours + day + week).astype(np.float32)

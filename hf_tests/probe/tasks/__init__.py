@@ -15,6 +15,7 @@ from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
+from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
 
 __all__ = ["Subject", "Task", "Verdict", "get", "names"]
@@ -33,6 +34,7 @@ def _by_name() -> dict[str, Task]:
         MaskGeneration(),
         Text2TextGeneration(),
         TextGeneration(),
+        TimeSeriesForecasting(),
         ZeroShotImageClassification(),
     )
     return {task.name: task for task in tasks}

@@ -60,7 +60,7 @@ KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
                              "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
 HEAD_DIM_SUFFIXES = ("head_dim",)
-POSITION_FIELDS = frozenset({"n_positions", "max_target_positions", "seq_length"})
+POSITION_FIELDS = frozenset({"n_positions", "max_target_positions", "seq_length", "context_length"})
 POSITION_SUFFIXES = ("max_position_embeddings",)
 EXPERT_FIELDS = frozenset(
     {"n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts", "zero_expert_num"}
