@@ -18,8 +18,8 @@ from pathlib import Path
 
 KINDS: dict[str, str] = {
     "tiny": "tiny checkpoints",
-    "unpickled": "weights taken out of pickles",
     "openvino": "models converted for OpenVINO",
+    "unpickled": "weights taken out of pickles",
 }
 """The kinds of entries: their folder, and what they are."""
 

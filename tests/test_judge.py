@@ -186,6 +186,12 @@ class TestAnswers(unittest.TestCase):
             [{"generated_text": prompt + " a cat"}],
         )
 
+    def test_time_series_forecasting(self) -> None:
+        task = get("time-series-forecasting")
+        model = support.model("google/timesfm-2.0-500m-pytorch")
+        with self.assertRaisesRegex(NotImplementedError, "has no time-series-forecasting pipeline"):
+            task.judge_answer(model, None, [])
+
     def test_every_task_is_covered_here(self) -> None:
         tested = {name.removeprefix("test_").replace("_", "-") for name in dir(self)}
         self.assertLessEqual(set(names()), tested)
