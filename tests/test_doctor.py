@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import unittest
 
 from hf_tests import dependencies
+from hf_tests.registry import Model
 from tests import environments, support
 from tests.hub import Hub
+
+
+def runs(model: Model) -> bool:
+    """Whether a method of the CPU is not expected to fail on the model's tiny checkpoint."""
+    failing = {
+        item.method
+        for item in model.expected
+        if item.device in (None, "cpu")
+        and item.weights in (None, "tiny")
+        and dependencies.applies(item.versions)
+    }
+    return not failing >= {"from_pretrained", "pipeline"}
 
 
 class TestDoctor(unittest.TestCase):
@@ -23,9 +35,9 @@ class TestDoctor(unittest.TestCase):
         self.assertIn("logged in: yes", done.stdout)
         self.assertNotIn("hf_secret", done.stdout + done.stderr)
         self.assertRegex(done.stdout, rf"torch +{dependencies.version('torch')}.* fits")
-        count, every = re.findall(r"^cpu: (\d+) of (\d+) models", done.stdout, re.M)[0]
-        self.assertEqual(int(every), len(support.shipped().models))
-        self.assertGreater(int(count), 0.95 * int(every))
+        models = support.shipped().models
+        count = sum(not dependencies.unmet(item.dependencies) and runs(item) for item in models)
+        self.assertIn(f"\ncpu: {count} of {len(models)} models could run\n", done.stdout)
         for line in done.stdout.splitlines():
             self.assertTrue(len(line) <= 80 or " " not in line.strip(), line)
 

@@ -103,6 +103,10 @@ class TestDownloads(unittest.TestCase):
         self.assertIn("--allow-pickle gpt2 takes the tensors out of it", done.stderr)
         self.prefetch("--allow-pickle", "gpt2")
         self.assertIn("pytorch_model.bin", "".join(self.hub.requests))
+        (self.source / "pytorch_model.bin").rename(self.source / "weights.pt")
+        done = self.prefetch("--allow-pickle", "gpt2", status=1)
+        self.assertIn("as a pickle only (weights.pt)", done.stderr)
+        self.assertNotIn("--allow-pickle", done.stderr, "what is allowed already is no advice")
 
     def test_names_that_lead_out_of_the_folder(self) -> None:
         names = ("../model.safetensors", "/config.json", "a/config.json", "a\\config.json", ".json")

@@ -128,10 +128,8 @@ def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
 def fetch(model: Model, say: Say, force: bool = False, unpickle: bool = False) -> Path:
     """The folder of a model's snapshot in the Hub's cache, downloaded into it.
 
-    With ``unpickle`` its pickles come where it has no safetensors.
-
-    A busy or broken Hub is asked again, as late as it says. Raises NotTried, CorruptCheckpoint,
-    and what huggingface_hub raises.
+    With ``unpickle`` its pickles come where it has no safetensors. A busy or broken Hub is asked
+    again, as late as it says. Raises NotTried, CorruptCheckpoint, and what huggingface_hub raises.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -204,15 +202,19 @@ def _without_safetensors(model: Model, siblings: Sequence[Any]) -> str:
     pickles = [item.rfilename for item in siblings if PICKLES.fullmatch(item.rfilename)]
     if not pickles:
         return f"{model.id} has no model.safetensors on the Hub"
-    return _pickle_only(model, pickles[0])
+    usual = [name for name in pickles if ALLOWED_PICKLES.fullmatch(name)]
+    return _pickle_only(model, (usual or pickles)[0])
 
 
 def _pickle_only(model: Model, name: str) -> str:
-    return (
+    says = (
         f"{model.id} has its weights as a pickle only ({name}), which could run code when it is "
-        f"loaded; it needs a model.safetensors. --allow-pickle {shlex.quote(model.id)} takes the "
-        "tensors out of it, and nothing else"
+        "loaded; it needs a model.safetensors"
     )
+    if not ALLOWED_PICKLES.fullmatch(name):
+        return says
+    allow = f"--allow-pickle {shlex.quote(model.id)}"
+    return f"{says}. {allow} takes the tensors out of it, and nothing else"
 
 
 def _cached(model: Model, commit: str | None, file: File) -> bool:
