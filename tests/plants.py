@@ -1,0 +1,363 @@
+"""Faults planted into a loaded model, one or more for each property that a family asks of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import torch
+
+from hf_tests.probe.properties.base import Loaded
+
+Plant = Callable[[Loaded], contextlib.AbstractContextManager[Any]]
+
+
+def wrapped(
+    part: Callable[[Loaded], Any],
+    name: str,
+    before: Callable[[dict[str, Any]], None] = lambda given: None,
+    after: Callable[[Any], Any] = lambda outputs: outputs,
+) -> Plant:
+    """A method of a part of the model whose named arguments or outputs are changed."""
+
+    @contextlib.contextmanager
+    def plant(loaded: Loaded) -> Iterator[None]:
+        whole = part(loaded)
+        method = getattr(whole, name)
+
+        @functools.wraps(method)
+        def spoilt(*arguments: Any, **given: Any) -> Any:
+            before(given)
+            return after(method(*arguments, **given))
+
+        with mock.patch.object(whole, name, spoilt):
+            yield
+
+    return plant
+
+
+def network(loaded: Loaded) -> Any:
+    return loaded.network
+
+
+def forward(before: Callable[[dict[str, Any]], None]) -> Plant:
+    """Other inputs than those that are given."""
+    return wrapped(network, "forward", before)
+
+
+def outputs(change: Callable[[Any], None]) -> Plant:
+    """Other outputs than those that the network gives, those of its own run too."""
+
+    def changed(found: Any) -> Any:
+        found = type(found)(**found)
+        change(found)
+        return found
+
+    @contextlib.contextmanager
+    def plant(loaded: Loaded) -> Iterator[None]:
+        spoilt = loaded.outputs
+        if "sequences" not in spoilt:  # what was generated is no output of the network
+            spoilt = changed(spoilt)
+        with (
+            mock.patch.object(loaded, "outputs", spoilt),
+            wrapped(network, "forward", after=changed)(loaded),
+        ):
+            yield
+
+    return plant
+
+
+def generate(**settings: Any) -> Plant:
+    """Generation with other settings than those that are given."""
+    return wrapped(network, "generate", lambda given: given.update(settings))
+
+
+def mask_ignored(given: dict[str, Any]) -> None:
+    """Padding is read like any other token."""
+    given["attention_mask"] = None
+
+
+def all_is_seen(given: dict[str, Any]) -> None:
+    """A mask of the model's own form that hides nothing, in place of the causal one."""
+    size = given["input_ids"].shape[1]
+    given["attention_mask"] = torch.zeros(1, 1, size, size)
+
+
+def second_half_lost(given: dict[str, Any]) -> None:
+    """A text is read up to its half."""
+    ids = given["input_ids"].clone()
+    ids[:, ids.shape[1] // 2 :] = 0
+    given["input_ids"] = ids
+
+
+def cache_dropped(given: dict[str, Any]) -> None:
+    """Every step forgets what was before it."""
+    given["past_key_values"] = None
+
+
+def positions_dropped(given: dict[str, Any]) -> None:
+    """Positions are counted from the padding's beginning."""
+    given["position_ids"] = None
+
+
+def vectors_moved(given: dict[str, Any]) -> None:
+    """Vectors in the place of tokens come one place too late."""
+    if given.get("inputs_embeds") is not None:
+        given["inputs_embeds"] = given["inputs_embeds"].roll(1, 1)
+
+
+def neighbours_mixed(found: Any) -> None:
+    """Each position gets a little of the next."""
+    found.logits = found.logits + 0.1 * found.logits.roll(-1, 1)
+
+
+def batch_mixed(found: Any) -> None:
+    """Each row gets a little of all."""
+    name = "logits" if "logits" in found else "last_hidden_state"
+    found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
+
+
+@contextlib.contextmanager
+def untied(loaded: Loaded) -> Iterator[None]:
+    """The output layer has a copy of the embeddings, or what was apart is shared."""
+    layer = loaded.network.get_input_embeddings()
+    other = torch.nn.Linear(*layer.weight.shape[::-1], bias=False)
+    other.weight = torch.nn.Parameter(layer.weight.clone())
+    found = other if loaded.config.tie_word_embeddings else layer
+    with mock.patch.object(loaded.network, "get_output_embeddings", lambda: found):
+        yield
+
+
+@contextlib.contextmanager
+def encoder_rerun(loaded: Loaded) -> Iterator[None]:
+    """The encoder is run again at every step."""
+
+    def again(given: dict[str, Any]) -> None:
+        if given.get("decoder_input_ids") is not None:
+            loaded.network.get_encoder()(input_ids=loaded.inputs["input_ids"])
+
+    with forward(again)(loaded):
+        yield
+
+
+def heads_repeated(found: Any) -> None:
+    """The cache holds a key for every query."""
+    for layer in found.past_key_values.layers:
+        layer.keys = layer.keys.repeat_interleave(2, 1)
+
+
+@contextlib.contextmanager
+def positions_forgotten(loaded: Loaded) -> Iterator[None]:
+    """A larger image gets no positions at all."""
+    part = loaded.network.vit.embeddings
+    whole = part.interpolate_pos_encoding
+
+    def spoilt(embeddings: Any, height: int, width: int) -> Any:
+        found = whole(embeddings, height, width)
+        return found if height == loaded.inputs["pixel_values"].shape[-2] else found * 0
+
+    with mock.patch.object(part, "interpolate_pos_encoding", spoilt):
+        yield
+
+
+def edge_lost(given: dict[str, Any]) -> None:
+    """Only the upper left of an image is read."""
+    given["pixel_values"] = given["pixel_values"][..., :32, :32]
+
+
+def corner_blanked(given: dict[str, Any]) -> None:
+    """The image's lower right quarter is never seen."""
+    pixels = given["pixel_values"].clone()
+    pixels[..., pixels.shape[-2] // 2 :, pixels.shape[-1] // 2 :] = 0
+    given["pixel_values"] = pixels
+
+
+def scale_forgotten(found: Any) -> None:
+    """Logits are the bare products."""
+    found.logits_per_image = found.image_embeds @ found.text_embeds.T
+
+
+def embeddings_doubled(found: Any) -> None:
+    found.image_embeds = found.image_embeds * 2
+
+
+def last_label_favoured(found: Any) -> None:
+    found.logits_per_image[:, -1] += 1.0
+
+
+def first_window_alone(given: dict[str, Any]) -> None:
+    given["input_features"] = given["input_features"][..., :3000]
+    given["attention_mask"] = given["attention_mask"][..., :3000]
+
+
+def labels_and_boxes_dropped(given: dict[str, Any]) -> None:
+    given.pop("input_labels", None)
+    if "input_boxes" in given:
+        given["input_points"] = given.pop("input_boxes")[:, :, None, :2]
+
+
+def first_prompt_first(found: Any) -> None:
+    """Scores are put in an order of their own."""
+    found.iou_scores = found.iou_scores.sort(1).values
+
+
+def embeddings_shifted(given: dict[str, Any]) -> None:
+    given["image_embeddings"] = given["image_embeddings"].roll(1, -1)
+
+
+def always_several(given: dict[str, Any]) -> None:
+    given["multimask_output"] = True
+
+
+def fewer_features(found: Any) -> Any:
+    """One feature of the first image is lost."""
+    features = getattr(found, "pooler_output", found)
+    return [features[0][1:]]
+
+
+def logits_scaled(found: Any) -> None:
+    found.logits = found.logits * 1.01
+
+
+def late_frames_lost(given: dict[str, Any]) -> None:
+    """Of a sound's spectrogram only the first second is read."""
+    given["input_values"] = given["input_values"].clone()
+    given["input_values"][:, 100:] = 0
+
+
+@contextlib.contextmanager
+def any_rate_taken(loaded: Loaded) -> Iterator[None]:
+    with mock.patch.object(loaded.processor, "sampling_rate", 8000):
+        yield
+
+
+def last_frame_lost(found: Any) -> None:
+    found.logits = found.logits[:, :-1]
+
+
+@contextlib.contextmanager
+def loudness_kept(loaded: Loaded) -> Iterator[None]:
+    with mock.patch.object(loaded.processor.feature_extractor, "do_normalize", False):
+        yield
+
+
+def early_past_lost(given: dict[str, Any]) -> None:
+    """Of a series' past only the second half is read."""
+    past = given["past_values"].clone()
+    past[:, : past.shape[1] // 2] = 0
+    given["past_values"] = past
+
+
+def forecasts_mixed(found: Any) -> None:
+    """Each forecast gets a little of all."""
+    forecast = found.prediction_outputs
+    found.prediction_outputs = forecast + 0.1 * forecast.mean(0, keepdim=True)
+
+
+def forecasts_offset(found: Any) -> None:
+    """A forecast is off by a degree, whatever its unit."""
+    found.prediction_outputs = found.prediction_outputs + 1.0
+
+
+PLANTS: dict[str, dict[str, Plant]] = {
+    "bert": {
+        "both_sides": forward(second_half_lost),
+        "padding": forward(mask_ignored),
+        "tied_embeddings": untied,
+    },
+    "gpt": {
+        "cache": forward(cache_dropped),
+        "greedy": generate(do_sample=True),
+        "left_padding": forward(positions_dropped),
+        "no_look_ahead": forward(all_is_seen),
+        "tied_embeddings": untied,
+    },
+    "t5": {
+        "cache": forward(cache_dropped),
+        "encoder_runs_once": encoder_rerun,
+        "no_look_ahead": outputs(neighbours_mixed),
+        "padding": forward(mask_ignored),
+    },
+    "llama": {
+        "cache": generate(use_cache=False),
+        "grouped_query": outputs(heads_repeated),
+        "left_padding": forward(mask_ignored),
+        "no_look_ahead": forward(all_is_seen),
+        "tied_embeddings": untied,
+    },
+    "backbone": {"batch": outputs(batch_mixed), "corners": forward(corner_blanked)},
+    "decoder": {
+        "cache": forward(cache_dropped),
+        "embeddings": forward(vectors_moved),
+        "left_padding": forward(mask_ignored),
+        "no_look_ahead": forward(all_is_seen),
+    },
+    "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
+    "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
+    "clip": {
+        "label_order": outputs(last_label_favoured),
+        "logit_scale": outputs(scale_forgotten),
+        "normalised": outputs(embeddings_doubled),
+    },
+    "whisper": {
+        "language_and_task": generate(language="de"),
+        "long_sound": wrapped(network, "generate", first_window_alone),
+        "timestamps": generate(return_timestamps=False),
+    },
+    "sam": {
+        "embeddings": forward(embeddings_shifted),
+        "one_mask": forward(always_several),
+        "order": outputs(first_prompt_first),
+        "prompts": forward(labels_and_boxes_dropped),
+    },
+    "llava": {
+        "cache": forward(cache_dropped),
+        "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
+        "text_alone": outputs(logits_scaled),
+    },
+    "longformer": {
+        "both_sides": forward(second_half_lost),
+        "padding": forward(mask_ignored),
+        "tied_embeddings": untied,
+    },
+    "bart": {
+        "cache": forward(cache_dropped),
+        "encoder_runs_once": encoder_rerun,
+        "no_look_ahead": outputs(neighbours_mixed),
+        "padding": forward(mask_ignored),
+    },
+    "moe": {
+        "cache": generate(use_cache=False),
+        "left_padding": forward(mask_ignored),
+        "no_look_ahead": outputs(neighbours_mixed),
+    },
+    "mamba": {
+        "greedy": generate(do_sample=True),
+        "no_look_ahead": outputs(neighbours_mixed),
+    },
+    "convnet": {"any_size": forward(edge_lost), "batch": outputs(batch_mixed)},
+    "audio": {
+        "batch": outputs(batch_mixed),
+        "end": forward(late_frames_lost),
+        "sampling_rate": any_rate_taken,
+    },
+    "timeseries": {
+        "batch": outputs(forecasts_mixed),
+        "past": forward(early_past_lost),
+        "units": outputs(forecasts_offset),
+    },
+    "wav2vec2": {
+        "batch": outputs(batch_mixed),
+        "collapse": wrapped(
+            lambda loaded: loaded.tokenizer,
+            "decode",
+            lambda given: given.update(group_tokens=False),
+        ),
+        "frames": outputs(last_frame_lost),
+        "loudness": loudness_kept,
+    },
+}
+"""A defect for each property of the families' default models."""
