@@ -129,6 +129,20 @@ class TestEndings(unittest.TestCase):
         done = self.run_code(code, timeout_s=2.0)
         self.assert_second(done, "timeout", "timeout", "was stopped")
 
+    def test_stacks_are_told_out_of_native_code(self) -> None:
+        """A hang that keeps the interpreter's lock, and one in Python; nobody dies of the dump."""
+        for hang in ("ctypes.PyDLL(None).sleep(1)", "\nwhile not done.is_set(): pass"):
+            code = (
+                "import ctypes, threading; from hf_tests.probe import worker\n"
+                "done = threading.Event(); threading.Timer(1.0, done.set).start()\n"
+                f"worker._dump_stacks_after(0.3); {hang}\n"
+                "worker._dump_no_stacks()"
+            )
+            with self.subTest(hang=hang):
+                done = support.run("-c", code)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stderr, r"Current thread .*\(most recent call first\)")
+
     def test_children_left_behind_are_ended(self) -> None:
         note = self.folder / "pid"
         code = (

@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import random
+import signal
 import sys
 import unittest
 from collections.abc import Sequence
@@ -139,6 +140,27 @@ def _fail_rest(job: Job, recorder: StreamRecorder, error: Exception) -> None:
             recorder.finished(result_for(job, method, outcome.ERROR, stage="import", **fields))
 
 
+def _dump_stacks_after(seconds: float) -> None:
+    """Have every thread's stack written to the log then, even out of native code that hangs.
+
+    By a signal: faulthandler's own timer reads the stacks beside the thread that changes them, and
+    of 900 processes that were importing 13 died of it, by a signal none.
+    """
+    if hasattr(signal, "setitimer"):
+        faulthandler.register(signal.SIGALRM, all_threads=True)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    else:
+        faulthandler.dump_traceback_later(seconds)
+
+
+def _dump_no_stacks() -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.unregister(signal.SIGALRM)
+    else:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def work(job: Job, writer: stream.Writer) -> int:
     """Run a job whose process is its own by now; returns the exit status.
 
@@ -146,7 +168,7 @@ def work(job: Job, writer: stream.Writer) -> int:
     """
     limits.apply(job)
     faulthandler.enable()
-    faulthandler.dump_traceback_later(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
+    _dump_stacks_after(max(job.timeout_s - DUMP_MARGIN_S, 0.1))
     try:
         writer.write("start", pid=os.getpid(), birth=process.birth(os.getpid()))
         run(job, writer)
@@ -155,7 +177,7 @@ def work(job: Job, writer: stream.Writer) -> int:
         if writer.fault is None and error.errno not in stream.FULL_ERRORS:
             raise
         writer.fault = writer.fault or error
-    faulthandler.cancel_dump_traceback_later()
+    _dump_no_stacks()
     writer.close()
     return 0 if writer.fault is None else stream.DISK_FULL
 
