@@ -129,6 +129,18 @@ class TestAnswers(unittest.TestCase):
 
     def test_image_feature_extraction(self) -> None:
         self.check_features("facebook/dinov2-with-registers-base")
+        # A backbone's maps: each of them counts, whichever comes last.
+        deep, fine = torch.randn(1, 6, 2, 2), torch.randn(1, 3, 4, 4)
+        self.check(
+            "PekingU/rtdetr_r101vd",
+            (fine, deep),
+            (fine[0], deep),
+            (fine, deep.expand(2, 6, 2, 2)),
+            (fine / 0, deep),
+            (fine, torch.ones(1, 6, 2, 2)),
+            (fine, torch.arange(4.0).reshape(1, 1, 2, 2).expand(1, 6, 2, 2)),
+            (),
+        )
 
     def check_features(self, model_id: str) -> None:
         right = torch.randn(1, 4, 6)

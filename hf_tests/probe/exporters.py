@@ -6,7 +6,7 @@ Each writes a folder and loads it again as a network that is called as the torch
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -178,7 +178,7 @@ class ConvertModel:
         _spell_out_experts(network)
         with torch.inference_mode():
             arguments, names = self._call(network)
-            module = _by_position(network, tuple(arguments), names)
+            module = _by_position(network, tuple(arguments), names, self._tensors)
             values = tuple(arguments.values())
             graph, program = None, TRACED
             refused: Exception | None = None
@@ -197,8 +197,6 @@ class ConvertModel:
 
     def _call(self, network: Any) -> tuple[dict[str, Any], list[str]]:
         """The tensors by name that the network is given, and the names of those that it returns."""
-        import torch
-
         if not self._task.is_one_pass:
             return self._inputs, ["logits"]
         call = _FirstCall(network)
@@ -206,7 +204,14 @@ class ConvertModel:
             tasks.Subject(self._job.model, call, self._processor), self._inputs
         )
         given = {name: value for name, value in call.arguments.items() if value is not None}
-        return given, [name for name, value in outputs.items() if isinstance(value, torch.Tensor)]
+        return given, list(self._tensors(outputs))
+
+    def _tensors(self, outputs: Any) -> dict[str, Any]:
+        """What the network returns, by name: its tensors, and those that the task finds within."""
+        import torch
+
+        found = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor)}
+        return found | (self._task.compared(outputs) if self._task.is_one_pass else {})
 
     def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
         import openvino
@@ -349,8 +354,16 @@ def _exported(module: Any, values: tuple[Any, ...]) -> Any:
     return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
 
 
-def _by_position(network: Any, inputs: tuple[str, ...], outputs: Sequence[str]) -> Any:
-    """The network with tensors alone, in these orders: a traced graph does not keep the names."""
+def _by_position(
+    network: Any,
+    inputs: tuple[str, ...],
+    outputs: Sequence[str],
+    tensors: Callable[[Any], Mapping[str, Any]],
+) -> Any:
+    """The network with tensors alone, in these orders: a traced graph does not keep the names.
+
+    ``tensors`` finds them in what the network returns.
+    """
     import torch
 
     # A cache is no tensor, so it could not leave the graph.
@@ -362,7 +375,7 @@ def _by_position(network: Any, inputs: tuple[str, ...], outputs: Sequence[str]) 
             self.network = network
 
         def forward(self, *values: Any) -> tuple[Any, ...]:
-            found = self.network(**dict(zip(inputs, values, strict=True)), **settings)
+            found = tensors(self.network(**dict(zip(inputs, values, strict=True)), **settings))
             return tuple(found[name] for name in outputs)
 
     return ByPosition().eval()

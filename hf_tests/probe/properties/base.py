@@ -40,12 +40,12 @@ class Loaded:
         self.outputs = outputs
         self.tolerance = tolerance
         self.worst: float | None = None
-        self._compared = tasks.get(subject.model.task).compared_outputs[0]
+        self._task = tasks.get(subject.model.task)
         self._made: dict[str, Any] = {}
 
     def answer(self, outputs: Any) -> Any:
-        """The tensor among a network's outputs that its task compares: logits, or features."""
-        return outputs[self._compared]
+        """The tensor among a network's outputs that speaks for them: logits, or features."""
+        return self._task.answer(outputs)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What several properties need and is dear to make, kept under a name."""

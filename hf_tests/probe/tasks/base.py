@@ -114,6 +114,10 @@ class Task(abc.ABC):
         """The tensors by name, among the outputs of `run`, that are held against the reference."""
         return {name: outputs[name] for name in self.compared_outputs}
 
+    def answer(self, outputs: Any) -> Any:
+        """The tensor among a network's outputs that speaks for them: logits, or features."""
+        return outputs[self.compared_outputs[0]]
+
     def forced(self, subject: Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         """The same of a model that generates, from one pass over the reference's own ``tokens``.
 

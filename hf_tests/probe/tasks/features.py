@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from typing import Any
 
 from hf_tests.outcome import Example
@@ -13,8 +14,15 @@ from hf_tests.registry import Model
 SHOWN = 5  # numbers of a vector that a result shows
 
 
+MAPS = "feature_maps"
+MAP_DIMENSIONS = 4
+
+
 class Features(base.Task):
-    """Models without a head. What is compared is the last hidden state."""
+    """Models without a head.
+
+    What is compared is the last hidden state; of a backbone, which has none, its maps of features.
+    """
 
     compared_outputs = ("last_hidden_state",)
 
@@ -26,21 +34,37 @@ class Features(base.Task):
     def described(self, model: Model) -> str:
         """The sample input in words."""
 
+    def compared(self, outputs: Any) -> dict[str, Any]:
+        if self.compared_outputs[0] in outputs:
+            return super().compared(outputs)
+        if MAPS in outputs:
+            return {f"{MAPS}.{index}": found for index, found in enumerate(outputs[MAPS])}
+        # What was converted has each map by itself.
+        return {name: found for name, found in outputs.items() if name.startswith(f"{MAPS}.")}
+
+    def answer(self, outputs: Any) -> Any:
+        return list(self.compared(outputs).values())[-1]
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        return self._verdict(subject.model, outputs.last_hidden_state.float().cpu())
+        return self._verdict(subject.model, self.compared(outputs).values())
 
     def call(self, model: Model, pipe: Any) -> Any:
         return pipe(self.sample(model), return_tensors=True)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
-        judge.require(hasattr(answer, "shape"), f"the features are a {type(answer).__name__}")
-        return self._verdict(model, answer.float().cpu())
+        maps = answer if isinstance(answer, tuple) else (answer,)
+        for found in maps:
+            judge.require(hasattr(found, "shape"), f"the features are a {type(found).__name__}")
+        return self._verdict(model, maps)
 
-    def _verdict(self, model: Model, features: Any) -> base.Verdict:
-        """Judge features of shape (1, parts, width); the prediction is their mean, an embedding."""
-        judge.shape(features, (1, None, None), "features")
-        judge.finite(features, "features")
-        judge.varied(features, "features")
+    def _verdict(self, model: Model, found: Iterable[Any]) -> base.Verdict:
+        """Judge features of shape (1, parts, width), or maps of shape (1, width, rows, columns).
+
+        The prediction is the mean of the last, an embedding.
+        """
+        parts = [self._judged(features.float().cpu()) for features in found]
+        judge.require(bool(parts), "there are no features")
+        features = parts[-1]
         mean = features[0].mean(0)
         judge.varied(mean, "mean of the features")
         prediction = {
@@ -50,3 +74,12 @@ class Features(base.Task):
             "first": [round(float(value), 6) for value in mean[:SHOWN]],
         }
         return base.Verdict((prediction,), Example(self.described(model), prediction))
+
+    def _judged(self, features: Any) -> Any:
+        """Features as (1, parts, width), judged."""
+        if features.dim() == MAP_DIMENSIONS:
+            features = features.flatten(2).transpose(1, 2)
+        judge.shape(features, (1, None, None), "features")
+        judge.finite(features, "features")
+        judge.varied(features, "features")
+        return features
