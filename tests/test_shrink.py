@@ -118,8 +118,54 @@ class TestShrink(unittest.TestCase):
         self.assertEqual(side(patch_size=16), 64)
         self.assertEqual(side(patch_size=14), 56)
         self.assertEqual(side(patch_size=4, depths=[2, 2, 6, 2], window_size=7), 128)
+        self.assertEqual(side(patch_size=2, output_stride=32), 64)
+        tall = shrink({"image_size": [256, 192], "patch_size": [16, 16]}, {})["image_size"]
+        self.assertEqual(tall, [96, 64], "taller than wide, in whole patches")
         self.assertEqual(
-            image_size({"a": 1, "vision": {"model_type": "v", "image_size": [5, 5]}}), 5
+            image_size({"a": 1, "vision": {"model_type": "v", "image_size": [5, 7]}}), (5, 7)
+        )
+
+    def test_stages_that_are_said_one_by_one(self) -> None:
+        stages = {
+            "model_type": "trunk",
+            "image_size": [1024, 1024],
+            "patch_stride": [4, 4],
+            "hidden_size": 112,
+            "num_attention_heads": 2,
+            "num_attention_heads_per_stage": [2, 4, 8, 16],
+            "embed_dim_per_stage": [112, 224, 448, 896],
+            "blocks_per_stage": [2, 3, 16, 3],
+            "window_size_per_stage": [8, 4, 14, 7],
+            "global_attention_blocks": [12, 16, 20],
+        }
+        pyramid = {
+            "model_type": "tower",
+            "trunk": stages,
+            "backbone_channel_list": [896, 448, 224, 112],
+            "backbone_feature_sizes": [[256, 256], [128, 128], [64, 64]],
+        }
+        tower = shrink(pyramid, {})
+        self.assertEqual(
+            tower["trunk"],
+            {
+                **stages,
+                "image_size": [128, 128],
+                "hidden_size": 8,
+                "embed_dim_per_stage": [8, 16, 32, 64],
+                "blocks_per_stage": [2, 2, 2, 2],
+                "window_size_per_stage": [4, 4, 4, 4],
+                "global_attention_blocks": [5],  # the last of the third stage, as the others were
+            },
+        )
+        self.assertEqual(tower["backbone_channel_list"], [64, 32, 16, 8])
+        self.assertEqual(tower["backbone_feature_sizes"], [[32, 32], [16, 16], [8, 8]])
+
+    def test_multipliers_narrow_all_that_they_multiply(self) -> None:
+        values = shrink(
+            {"width_coefficient": 2.0, "depth_coefficient": 3.1, "hidden_dim": 2560}, {}
+        )
+        self.assertEqual(
+            values, {"width_coefficient": 0.25, "depth_coefficient": 1.0, "hidden_dim": 320}
         )
 
     def test_nested_configurations_and_overrides(self) -> None:

@@ -10,6 +10,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import torch
+from transformers import EfficientNetModel
+
 from hf_tests import dependencies
 from hf_tests.probe import checkpoints, integrity
 from hf_tests.probe.tiny.build import build
@@ -22,7 +25,6 @@ LARGE = {
     "facebook/sam-vit-base": 12.0,
     "facebook/sam-vit-large": 12.0,
     # Their configurations do not say all of their channels, so these stay as published.
-    "google/mobilenet_v1_1.0_224": 15.0,
     "microsoft/focalnet-tiny": 10.0,
     "MBZUAI/swiftformer-xs": 10.0,
 }
@@ -88,6 +90,14 @@ class TestTiny(unittest.TestCase):
                 self.assertEqual(digests(folders[0]), digests(folders[1]))
                 weights = "model.safetensors"
                 self.assertNotEqual(digests(folders[0])[weights], digests(folders[2])[weights])
+
+    def test_a_deep_network_still_sees_its_image(self) -> None:
+        folder = support.temporary_folder(self)
+        build(support.model("google/efficientnet-b7"), folder)
+        network = EfficientNetModel.from_pretrained(folder).eval()
+        with torch.no_grad():
+            pair = network(torch.randn(2, 3, 32, 32)).pooler_output
+        self.assertGreater(float((pair[0] - pair[1]).abs().mean()), 1e-3)
 
     def test_the_same_bytes_in_another_process(self) -> None:
         root = support.temporary_folder(self)

@@ -137,8 +137,13 @@ def _repeated(wanted: Any, size: int, found: Any) -> Any:
 
     Not every output has: the texts that a batch of images is held against are there once.
     """
-    has_them = found is not None and found.shape[0] == size * wanted.shape[0]
-    return wanted.repeat_interleave(size, 0) if has_them else wanted
+    if found is None:
+        return wanted
+    if found.shape[0] == size * wanted.shape[0]:
+        return wanted.repeat_interleave(size, 0)
+    # Images of any size are one sequence, the parts of one behind those of the other.
+    packed = wanted.dim() > 1 and found.shape[:2] == (wanted.shape[0], size * wanted.shape[1])
+    return wanted.repeat(1, size, *[1] * (wanted.dim() - 2)) if packed else wanted
 
 
 def on_device(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:

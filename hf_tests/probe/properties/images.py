@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from hf_tests.probe.judge import finite, shape
 from hf_tests.probe.properties.base import Loaded
 
 SCALE = 2
+PIXEL_DIMENSIONS = 4
 
 
 def images_beside_change_nothing(loaded: Loaded) -> None:
@@ -13,30 +17,40 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
     import torch
 
     pixels = loaded.inputs["pixel_values"]
-    beside = torch.cat([pixels, pixels.flip(-1) * 0.5])
-    found = loaded.answer(loaded.network(pixel_values=beside))
-    loaded.same(
-        found[:1],
-        loaded.answer(loaded.outputs),
-        "an image's answer differs beside another",
-    )
+    both = {name: torch.cat([value, value]) for name, value in loaded.inputs.items()}
+    both["pixel_values"] = torch.cat([pixels, pixels.flip(-1) * 0.5])
+    alone = loaded.answer(loaded.outputs)
+    found = loaded.answer(loaded.network(**both))
+    # Rows of a batch, or one sequence of the parts of all images.
+    first = found[:, : alone.shape[1]] if len(found) == len(alone) else found[: len(alone)]
+    loaded.same(first, alone, "an image's answer differs beside another")
 
 
 def every_corner_is_read(loaded: Loaded) -> None:
     """An image of which any quarter is blank has other features."""
     pixels = loaded.inputs["pixel_values"]
-    whole = loaded.answer(loaded.network(pixel_values=pixels))
-    height, width = (size // 2 for size in pixels.shape[-2:])
-    for name, rows, columns in (
-        ("upper left", slice(height), slice(width)),
-        ("upper right", slice(height), slice(width, None)),
-        ("lower left", slice(height, None), slice(width)),
-        ("lower right", slice(height, None), slice(width, None)),
-    ):
+    whole = loaded.answer(loaded.network(**loaded.inputs))
+    for name, quarter in _quarters(pixels):
         other = pixels.clone()
-        other[..., rows, columns] = 0
-        found = loaded.answer(loaded.network(pixel_values=other))
+        other[quarter] = 0
+        found = loaded.answer(loaded.network(**{**loaded.inputs, "pixel_values": other}))
         loaded.different(found, whole, f"features of an image without its {name} quarter")
+
+
+def _quarters(pixels: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Where the quarters of an image are, by name: of its rows and columns, or of its patches.
+
+    ``pixels`` have the shape (images, channels, rows, columns), or (..., patches, values).
+    """
+    if pixels.dim() == PIXEL_DIMENSIONS:
+        height, width = (size // 2 for size in pixels.shape[-2:])
+        for name, rows in (("upper", slice(height)), ("lower", slice(height, None))):
+            yield f"{name} left", (..., rows, slice(width))
+            yield f"{name} right", (..., rows, slice(width, None))
+        return
+    count = pixels.shape[-2]
+    for index, name in enumerate(("first", "second", "third", "last")):
+        yield name, (..., slice(index * count // 4, (index + 1) * count // 4), slice(None))
 
 
 def positions_interpolate(loaded: Loaded) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.probe import classes
-from hf_tests.probe.tiny import derived, processors, shrink, vocabulary
+from hf_tests.probe.tiny import derived, images, processors, shrink, vocabulary
 from hf_tests.registry import Model
 
 CONSTANT_NOISE = 0.02
 """Spread added to parameters that are initialised to one constant: a bias of zeros would hide
 that it is never added."""
+
+STATISTICS_BATCH = 8  # images
 
 
 def build(model: Model, folder: Path, seed: int = 0) -> None:
@@ -63,6 +65,7 @@ def _save_model(
         for parameter in network.parameters():
             if parameter.is_floating_point() and parameter.numel() > 1 and parameter.std() == 0:
                 parameter.add_(torch.randn_like(parameter) * CONSTANT_NOISE)
+        _set_statistics(network, values)
     if model.generation:
         entries = vocabulary.resolve(model.generation, tokenizer)
         settings = network.generation_config.to_dict() | entries
@@ -70,6 +73,26 @@ def _save_model(
         settings.pop("_from_model_config", None)
         network.generation_config = transformers.GenerationConfig.from_dict(settings)
     network.save_pretrained(str(folder), safe_serialization=True)
+
+
+def _set_statistics(network: Any, values: dict[str, Any]) -> None:
+    """Give batch normalisations, in place, the statistics of drawn images, as training would.
+
+    Those that they begin with leave of an image less from layer to layer, and after some dozens of
+    layers nothing. A network that takes more than one image keeps them all the same.
+    """
+    import torch
+
+    size = shrink.image_size(values) or (images.MIN_SIDE, images.MIN_SIDE)
+    norms = [item for item in network.modules() if isinstance(item, torch.nn.BatchNorm2d)]
+    if not norms or network.main_input_name != "pixel_values":
+        return
+    drawn = torch.randn(STATISTICS_BATCH, values.get("num_channels", 3), *size)
+    for norm in norms:
+        norm.momentum, norm.training = None, True  # the mean of all that is seen
+    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        network(pixel_values=drawn)
+    network.eval()
 
 
 @contextlib.contextmanager

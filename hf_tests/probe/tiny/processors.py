@@ -10,6 +10,7 @@ import functools
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hf_tests.probe.tiny import shrink, tokenizers, vocabulary
@@ -42,7 +43,8 @@ def save_processor(
         parts["tokenizer"] = tokenizer
     image_processor = _image_processor_class(model, config_class)
     if image_processor is not None:
-        parts["image_processor"] = _image_processor(image_processor, values)
+        own = model.processor.get("images", {})
+        parts["image_processor"] = _image_processor(image_processor, values, own)
     extractor = _named(model, "feature_extractor") or _lookup(
         FEATURE_EXTRACTOR_MAPPING, config_class
     )
@@ -129,32 +131,42 @@ def _installed(found: Any) -> Any:
     return found
 
 
-def _image_processor(cls: Any, values: dict[str, Any]) -> Any:
-    """An instance whose sizes are those of the shrunken configuration."""
+def _image_processor(
+    cls: Any, values: dict[str, Any], overrides: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    """An instance whose sizes are those of the shrunken configuration; ``overrides`` win."""
     default = cls()
     arguments: dict[str, Any] = {}
-    side = shrink.image_size(values)
+    size = shrink.image_size(values)
     crop = getattr(default, "crop_size", None)
-    if side is not None:
-        old = dict(crop or {}).get("height") or side
+    if size is not None:
+        sides = {"height": size[0], "width": size[1]}
+        old = dict(crop or {}).get("height") or size[0]
         if crop:
-            arguments["crop_size"] = {"height": side, "width": side}
+            arguments["crop_size"] = sides
+        if getattr(default, "pad_size", None):
+            arguments["pad_size"] = sides
+        # One that cuts an image into tiles may have a larger one.
+        tiles = hasattr(default, "max_image_size")
+        given = {name: value for name, value in dict(default.size or {}).items() if value}
         arguments["size"] = {
-            name: _resize(name, size, side, old)
-            for name, size in dict(default.size or {}).items()
-            if size
+            name: min(value, max(size))
+            if list(given) == ["longest_edge"] and not tiles
+            else _resize(name, value, sides, old)
+            for name, value in given.items()
         } or default.size
     for name, value in values.items():
         # Settings that both sides must agree on, such as the grid of image tiles.
         if name.startswith("image_grid") and hasattr(default, name):
             arguments[name] = value
-    return cls(**arguments)
+    return cls(**{**arguments, **overrides})
 
 
-def _resize(name: str, size: int, side: int, old_crop: int) -> int:
-    if name in ("height", "width"):
-        return side
+def _resize(name: str, size: int, sides: Mapping[str, int], old_crop: int) -> int:
+    if name in sides:
+        return sides[name]
     if name == "shortest_edge":
+        side = min(sides.values())
         return side if size == old_crop else round(size * side / old_crop)
     return size  # longest_edge: the model keeps its own resolution
 

@@ -7,9 +7,10 @@ registry's ``shrink`` says.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from hf_tests.probe.tiny import images
 
 WIDTH = 32
 HEADS = 4
@@ -19,20 +20,19 @@ FEED_FORWARD = 64
 LAYERS = 2
 POSITIONS = 512  # the shortest that today's encoders publish; positions cost little
 LABELS = 10
-PATCHES_A_SIDE = 4
-MIN_IMAGE = 32  # pixels
-WINDOW = 4  # patches a side of an attention window
 EXPERTS = 4
 CHOSEN_EXPERTS = 2
 RANK = 16  # of a factored projection
 VOCABULARY = 1024  # of what no tokenizer numbers: entities, sound codes, ...
+MULTIPLIER = 0.25  # of the channels that a network of convolutions was designed with
 INITIALIZER_RANGE = 0.18  # about 1 / sqrt(WIDTH): every layer, head and position weighs as much
 
 INITIALIZER_FIELDS = frozenset({"initializer_range", "init_std"})
 WIDTH_FIELDS = frozenset(
     {"d_model", "n_embd", "dim", "projection_size", "embed_dim", "emb_dim", "project_dim",
      "output_dim", "embedding_dim", "lru_width", "true_hidden_size", "fpn_feature_size",
-     "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents"}
+     "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents",
+     "embed_dim_per_stage", "stem_out_channels"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
@@ -46,7 +46,9 @@ FEED_FORWARD_SUFFIXES = ("intermediate_size", "intermediate_size_mlp", "mlp_dim"
                          "feed_forward_hidden_size")  # fmt: skip
 LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_encoder_layers",
-     "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths"}
+     "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths",
+     "blocks_per_stage", "n_attn_blocks", "num_block_repeats", "stage_num_blocks",
+     "stage_numb_of_layers"}
 )  # fmt: skip
 STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 """Heads of what attends not: they say nothing of the width of a head of attention."""
@@ -54,7 +56,8 @@ STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
      "encoder_attention_heads", "decoder_attention_heads",
-     "num_encoder_attention_heads", "num_decoder_attention_heads"}
+     "num_encoder_attention_heads", "num_decoder_attention_heads",
+     "num_attention_heads_per_stage"}
 )  # fmt: skip
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
@@ -77,8 +80,18 @@ RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset({"conv_dim", "hidden_sizes", "tdnn_dim"})
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
+CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes")
+MULTIPLIER_FIELDS = frozenset({"depth_multiplier", "width_multiplier", "width_coefficient"})
+DEPTH_MULTIPLIER_FIELDS = frozenset({"depth_coefficient"})
+STAGE_BLOCK_FIELDS = frozenset({"blocks_per_stage"})
+WINDOW_FIELDS = frozenset({"window_size", "window_size_per_stage"})
+FEATURE_SIZES_SUFFIX = "feature_sizes"
+"""Sizes of maps that are made of an image: they follow its size."""
+
 VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_size")
-LAYER_INDEX_FIELDS = frozenset({"global_attn_indexes", "attn_layer_indices"})
+LAYER_INDEX_FIELDS = frozenset(
+    {"global_attn_indexes", "attn_layer_indices", "global_attention_blocks"}
+)
 ROTARY_SECTIONS = "mrope_section"
 """Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
 
@@ -118,19 +131,14 @@ def blocks(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from blocks(value)
 
 
-def image_size(values: dict[str, Any]) -> int | None:
-    """Side in pixels of the images that the configuration is made for; None for a text model."""
-    for block in blocks(values):
-        size = block.get("image_size")
-        if isinstance(size, (list, tuple)):
-            size = size[0]
-        if isinstance(size, int):
-            return size
-    return None
+def image_size(values: dict[str, Any]) -> tuple[int, int] | None:
+    """Height and width of the images that the configuration is made for; None for a text model."""
+    return images.size_of(blocks(values))
 
 
 def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> None:
-    heads = next((block[name] for name in sorted(HEAD_FIELDS) if block.get(name)), None)
+    before = copy.deepcopy(block)
+    heads = _heads(block)
     width = STAGED_HEAD_DIM * heads[0] if isinstance(heads, (list, tuple)) else WIDTH
     taps = _taps(block)
     layers = max(LAYERS, len(taps))
@@ -143,8 +151,10 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             _shrink_block(value, f"{prefix}{name}.", keep)
         elif name in ("id2label", "label2id") and isinstance(value, dict):
             block[name] = dict(list(value.items())[:LABELS])
-        elif name == "image_size" and isinstance(value, int):
-            block[name] = _shrink_image(value, block)
+        elif name == "image_size":
+            block[name] = images.shrunken(value, before)
+        elif name in FEED_FORWARD_FIELDS and isinstance(value, int) and _narrowing(before) < 1:
+            block[name] = int(value * _narrowing(before))
         elif name in LAYER_FIELDS:
             block[name] = _cap(value, layers)
         elif name in WIDTH_SHARE_FIELDS:
@@ -157,6 +167,9 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
         hidden = next((block[n] for n in ("hidden_size", "d_model") if block.get(n)), None)
         if isinstance(hidden, int):
             block["head_dim"] = hidden // min(heads, HEADS)
+    for name, value in _following(before, block):
+        if f"{prefix}{name}" not in keep:
+            block[name] = value
     new_head = _head_dim(block)
     for value in block.values():
         if isinstance(value, dict) and ROTARY_SECTIONS in value and old_head and new_head:
@@ -172,6 +185,64 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
         block["out_indices"] = list(range(left - len(taps) + 1, left + 1))
         for name in STAGE_NAME_FIELDS:
             block.pop(name, None)  # the configuration derives them anew
+
+
+def _heads(block: Mapping[str, Any]) -> Any:
+    """Heads of attention: those of each stage where a block says them, else their number."""
+    found = [block[name] for name in sorted(HEAD_FIELDS) if block.get(name)]
+    staged = [heads for heads in found if isinstance(heads, (list, tuple))]
+    return next(iter(staged + found), None)
+
+
+def _narrowing(block: Mapping[str, Any]) -> float:
+    """The share of its channels that a smaller multiplier leaves a block; 1 where it has none."""
+    found = [block[name] for name in MULTIPLIER_FIELDS if isinstance(block.get(name), float)]
+    return min([MULTIPLIER / value for value in found if value > MULTIPLIER], default=1.0)
+
+
+def _following(
+    before: Mapping[str, Any], block: Mapping[str, Any]
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Lists that follow others, as these are now: blocks counted through stages; what repeats a
+    list of a nested configuration, in its order or the other way round; sizes of maps that are made
+    of its images.
+    """
+    own = [(name, value) for name, value in before.items() if isinstance(value, (list, tuple))]
+    for stages in STAGE_BLOCK_FIELDS & set(before):
+        for mine, value in own:
+            if mine in LAYER_INDEX_FIELDS:
+                moved = (_restaged(index, before[stages], block[stages]) for index in value)
+                yield mine, list(dict.fromkeys(moved))
+    for name, nested in before.items():
+        if not isinstance(nested, dict) or "model_type" not in nested:
+            continue
+        now = block[name]
+        for key, old in nested.items():
+            if isinstance(old, (list, tuple)) and len(old) > 1 and now[key] != old:
+                yield from ((mine, now[key]) for mine, value in own if list(value) == list(old))
+                turned, new = list(old)[::-1], list(now[key])[::-1]
+                yield from ((mine, new) for mine, value in own if list(value) == turned)
+        old_size, new_size = image_size(nested), image_size(now)
+        if old_size is not None and new_size is not None:
+            for mine, value in own:
+                if mine.endswith(FEATURE_SIZES_SUFFIX):
+                    yield mine, _scaled(value, new_size[0] / old_size[0])
+
+
+def _restaged(index: int, old: Sequence[int], new: Sequence[int]) -> int:
+    """The block in the place of one, counted through all stages, where stages have fewer blocks."""
+    start = 0
+    for blocks_before, blocks_now in zip(old, new, strict=True):
+        if index < blocks_before:
+            return start + min(index, blocks_now - 1)
+        index, start = index - blocks_before, start + blocks_now
+    return start - 1
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_scaled(item, factor) for item in value]
+    return max(1, round(value * factor))
 
 
 def _layers(block: Mapping[str, Any]) -> int | None:
@@ -203,19 +274,6 @@ def _taps(block: Mapping[str, Any]) -> list[int]:
     return list(indices) if all(isinstance(index, int) for index in indices) else []
 
 
-def _shrink_image(size: int, block: Mapping[str, Any]) -> int:
-    """A few patches a side: the smallest multiple of the patch that is no less than MIN_IMAGE.
-
-    Where each stage halves the image and attends in windows, the last one still fills a window.
-    """
-    patch, depths, window = (block.get(name) for name in ("patch_size", "depths", "window_size"))
-    side = patch if isinstance(patch, int) else 1
-    smallest = max(PATCHES_A_SIDE * side, MIN_IMAGE)
-    if isinstance(depths, (list, tuple)) and isinstance(window, int):
-        smallest = max(smallest, side * min(window, WINDOW) * 2 ** (len(depths) - 1))
-    return min(size, math.ceil(smallest / side) * side)
-
-
 def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
     staged = isinstance(heads, (list, tuple))
     if name in INITIALIZER_FIELDS:
@@ -227,8 +285,14 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
         if not isinstance(heads, int) or not isinstance(value, int):
             return value
         return max(1, min(heads, HEADS) * value // heads)
-    if name == "window_size":
-        return _cap(value, WINDOW) if staged else value
+    if name in WINDOW_FIELDS:
+        return _cap(value, images.WINDOW) if staged else value
+    if name in MULTIPLIER_FIELDS and isinstance(value, float):
+        return min(value, MULTIPLIER)
+    if name in DEPTH_MULTIPLIER_FIELDS and isinstance(value, float):
+        return min(value, 1.0)
+    if isinstance(value, (list, tuple)) and name.endswith(CHANNEL_LIST_SUFFIXES) and not staged:
+        return _cap(value, WIDTH)
     if staged and isinstance(value, (list, tuple)) and name in CHANNEL_LIST_FIELDS | WIDTH_FIELDS:
         return [STAGED_HEAD_DIM * count for count in heads][: len(value)]
     for limit, names, suffixes in _limits(width):
