@@ -41,7 +41,7 @@ HINTS = {
     "registry, then: {again}",
     "access_denied": "The Hub does not give {model} to this account: hf auth whoami, hf auth "
     "login; then: {again}",
-    "access_denied:gated": "Accept the licence on https://huggingface.co/{model} and log in: "
+    "access_denied:gated": "Accept the licence on https://huggingface.co/{repository} and log in: "
     "hf auth login; then: {again}",
     "access_denied:disabled": "The Hub has disabled {model}; leave it out of the registry, or test "
     "a copy: python runner.py --model PATH",
@@ -54,7 +54,8 @@ HINTS = {
     "network:offline": "This job may not download. Do it first: {again} --weights hub",
     "corrupt_checkpoint": "Save {model} again with save_pretrained and compare its files; then: "
     "{again}",
-    "corrupt_checkpoint hub": "Fetch it anew: hf download {model} --force-download; then: {again}",
+    "corrupt_checkpoint hub": "Fetch it anew: hf download {repository} --force-download; "
+    "then: {again}",
     "corrupt_checkpoint tiny": "The tiny checkpoint of {model} is not whole or its entry in the "
     "registry is wrong. Built anew: {again} --cache-dir DIR",
     "remote_code_required": "{model} needs code of its own, which is never run unasked: test a "
@@ -90,6 +91,7 @@ def hint(kind: str, job: Job, method: str | None = None, case: str = "") -> str:
     again = f"{job.command} --method {method}" if method else job.command
     return text.format(
         model=job.model.id,
+        repository=job.model.repository,
         again=again,
         on_cpu=job.replace(device="cpu").command,
         on_openvino=job.replace(device="openvino").command,

@@ -24,6 +24,10 @@ INHERITED = ("samples", "tokenizer", "processor", "generation", "shrink")
 """Objects that a model takes from its family, key by key, where it does not give them."""
 
 
+PART = "#"
+"""Behind a Hub id stands which part of its checkpoint a model is: ``facebook/sam3#vision``."""
+
+
 class RegistryError(ValueError):
     """The registry is wrong; the message says where and what was expected."""
 
@@ -81,9 +85,9 @@ class ExportArguments:
 class Model:
     """One model with everything its tests need, its family's defaults merged in.
 
-    ``id`` is a Hub id or the path of a folder; ``listed`` whether it stands in the registry;
-    ``akin`` whether its family has models of its type, so that what is special about them is asked
-    of it too; ``config`` the published configuration where it
+    ``id`` is a Hub id, that of a part of one's checkpoint, or the path of a folder; ``listed``
+    whether it stands in the registry; ``akin`` whether its family has models of its type, so that
+    what is special about them is asked of it too; ``config`` the published configuration where it
     differs from the config class's defaults; ``parameters`` counts tied weights once;
     ``download_mb`` is the size of the published weights in MiB. The other mappings are the
     registry's objects of the same names, described in its schema.
@@ -117,6 +121,11 @@ class Model:
     export: tuple[ExportArguments, ...] = ()
     without: tuple[Without, ...] = ()
     answers: tuple[KnownAnswer, ...] = ()
+
+    @property
+    def repository(self) -> str:
+        """The Hub's repository that holds its checkpoint: its id without the name of a part."""
+        return self.id.partition(PART)[0] if self.listed else self.id
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Model:

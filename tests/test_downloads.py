@@ -11,6 +11,7 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
+from hf_tests import registry
 from hf_tests.nightly import downloads
 from hf_tests.probe import checkpoints
 from tests import support
@@ -73,6 +74,15 @@ class TestDownloads(unittest.TestCase):
         before = len(self.hub.requests)
         self.prefetch()
         self.assertEqual(len(self.hub.requests), before, "what is there is not asked for")
+        # A part of a checkpoint is in the same repository.
+        listed = self.folder / "registry.json"
+        text = registry.DEFAULT_PATH.read_text(encoding="utf-8")
+        listed.write_text(text.replace('"gpt2"', '"gpt2#text"'), encoding="utf-8")
+        done = support.runner(
+            *("--prefetch", "--registry", str(listed), "--model", "gpt2#text", "--cpu-only"),
+            environment=self.environment,
+        )
+        self.assertIn("1 of 1 published checkpoints are in the Hub's cache", done.stdout)
 
     def test_a_hub_that_comes_to_its_senses(self) -> None:
         self.hub.misbehave("api/models", status=429, headers={"Retry-After": "3"}, times=1)

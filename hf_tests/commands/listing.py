@@ -48,7 +48,8 @@ def models(registry: Registry, models: Sequence[Model]) -> int:
 
 def _marks(model: Model, cache: Path, memory: float | None) -> list[str]:
     marks = ["gated"] if model.gated else []
-    if not Path(model.id).is_absolute() and hub_cache.snapshot(cache, model.id, model.revision):
+    is_folder = Path(model.id).is_absolute()
+    if not is_folder and hub_cache.snapshot(cache, model.repository, model.revision):
         marks.append("cached")
     needed = model.parameters * FLOAT32_BYTES / MIB if model.parameters else model.download_mb
     if memory is not None and needed is not None and needed > memory:

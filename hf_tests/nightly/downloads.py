@@ -150,7 +150,7 @@ def _fetch(model: Model, say: Say, force: bool, unpickle: bool) -> Path:
     import huggingface_hub
 
     info = huggingface_hub.HfApi().model_info(
-        model.id, revision=model.revision, files_metadata=True
+        model.repository, revision=model.revision, files_metadata=True
     )
     files = wanted(info.siblings or ())
     if unpickle and not any(file.name.endswith(".safetensors") for file in files):
@@ -170,7 +170,7 @@ def _fetch(model: Model, say: Say, force: bool, unpickle: bool) -> Path:
         say(f"{model.id}: downloading {size:.1f} MiB")
     folder = Path(
         huggingface_hub.snapshot_download(
-            model.id,
+            model.repository,
             revision=model.revision,
             allow_patterns=[_literally(file.name) for file in files],
         )
@@ -220,7 +220,7 @@ def _pickle_only(model: Model, name: str) -> str:
 def _cached(model: Model, commit: str | None, file: File) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(model.id, file.name, revision=commit)
+    found = try_to_load_from_cache(model.repository, file.name, revision=commit)
     return isinstance(found, str)
 
 

@@ -107,7 +107,7 @@ def fetched_file(model_id: str, name: str) -> Path:
 
 def cached_checkpoint(model: Model) -> Path | None:
     """The model's snapshot in the Hub's cache, where its weights are all there as safetensors."""
-    config = cached_file(model.id, "config.json", model.revision)
+    config = cached_file(model.repository, "config.json", model.revision)
     if config is None or not checkpoint_files.weight_files(config.parent):
         return None
     return config.parent

@@ -44,7 +44,9 @@ def folder_of(job: Job) -> Path:
 
         patterns = list(HUB_FILES)
         folder = Path(
-            snapshot_download(job.model.id, revision=job.model.revision, allow_patterns=patterns)
+            snapshot_download(
+                job.model.repository, revision=job.model.revision, allow_patterns=patterns
+            )
         )
     integrity.check_config(folder, job.model.model_type)
     return unpickled(folder, job) if job.unpickle else folder

@@ -122,7 +122,7 @@ def compare(
         record.parity = parity.compare(
             {name: tensor.detach().float().cpu() for name, tensor in found.items()},
             {
-                name: _repeated(tensor, size, found.get(name))
+                name: _repeated(task, tensor, size, found.get(name))
                 for name, tensor in reference.outputs.items()
             },
             allowed,
@@ -132,7 +132,7 @@ def compare(
     parity.demand(record.parity)
 
 
-def _repeated(wanted: Any, size: int, found: Any) -> Any:
+def _repeated(task: tasks.Task, wanted: Any, size: int, found: Any) -> Any:
     """The rows of one output of the reference as often as a batch has them.
 
     Not every output has: the texts that a batch of images is held against are there once.
@@ -140,7 +140,7 @@ def _repeated(wanted: Any, size: int, found: Any) -> Any:
     if found is None:
         return wanted
     if found.shape[0] == size * wanted.shape[0]:
-        return wanted.repeat_interleave(size, 0)
+        return task.repeated(wanted, size)
     # Images of any size are one sequence, the parts of one behind those of the other.
     packed = wanted.dim() > 1 and found.shape[:2] == (wanted.shape[0], size * wanted.shape[1])
     return wanted.repeat(1, size, *[1] * (wanted.dim() - 2)) if packed else wanted

@@ -34,10 +34,22 @@ def check_config(folder: Path, model_type: str) -> None:
     except ValueError as error:
         raise CorruptCheckpoint(f"{path} is not JSON: {error}") from error
     found = config.get("model_type") if isinstance(config, dict) else None
+    if found is None:
+        found = _taken_for(folder)
     if found != model_type and not _stands_for(found, model_type):
         raise CorruptCheckpoint(
             f"{path} has the model_type {found!r}, and {model_type!r} was expected"
         )
+
+
+def _taken_for(folder: Path) -> str | None:
+    """The type that transformers takes a folder for whose config.json names none."""
+    from transformers import AutoConfig
+
+    try:
+        return str(AutoConfig.from_pretrained(str(folder)).model_type)
+    except (OSError, ValueError):
+        return None
 
 
 def _stands_for(found: Any, model_type: str) -> bool:

@@ -44,7 +44,11 @@ def check(job: Job, record: Record) -> None:
     folder = loading.checkpoint(job, record)
     with record.timed("tokenizer"):
         processor = loading.processor(job, folder)
-        plain = task.inputs(tasks.Subject(job.model, None, processor))
+        without = tasks.Subject(job.model, None, processor)
+        misfit = task.pipeline_misfit(without)
+        if misfit is not None:
+            raise Skip(misfit, "unsupported")
+        plain = task.inputs(without)
     expected = reference.of(job, record, folder, processor, plain)
     peak = loading.begin(job, record, folder)
     with record.timed("model", "load_time"):

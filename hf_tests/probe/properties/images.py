@@ -16,9 +16,10 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
     """An image gives the same answer alone and beside another in a batch."""
     import torch
 
-    pixels = loaded.inputs["pixel_values"]
-    both = {name: torch.cat([value, value]) for name, value in loaded.inputs.items()}
-    both["pixel_values"] = torch.cat([pixels, pixels.flip(-1) * 0.5])
+    name, pixels = _pixels(loaded)
+    both = {key: torch.cat([value, value]) for key, value in loaded.inputs.items()}
+    other = pixels.flip(-1)
+    both[name] = torch.cat([pixels, other * 0.5 if pixels.is_floating_point() else other])
     alone = loaded.answer(loaded.outputs)
     found = loaded.answer(loaded.network(**both))
     # Rows of a batch, or one sequence of the parts of all images.
@@ -28,13 +29,18 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
 
 def every_corner_is_read(loaded: Loaded) -> None:
     """An image of which any quarter is blank has other features."""
-    pixels = loaded.inputs["pixel_values"]
+    name, pixels = _pixels(loaded)
     whole = loaded.answer(loaded.network(**loaded.inputs))
-    for name, quarter in _quarters(pixels):
+    for place, quarter in _quarters(pixels):
         other = pixels.clone()
         other[quarter] = 0
-        found = loaded.answer(loaded.network(**{**loaded.inputs, "pixel_values": other}))
-        loaded.different(found, whole, f"features of an image without its {name} quarter")
+        found = loaded.answer(loaded.network(**{**loaded.inputs, name: other}))
+        loaded.different(found, whole, f"features of an image without its {place} quarter")
+
+
+def _pixels(loaded: Loaded) -> tuple[str, Any]:
+    """The image among a network's inputs, and its name: the first of them."""
+    return next(iter(loaded.inputs.items()))
 
 
 def _quarters(pixels: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:

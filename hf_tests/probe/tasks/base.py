@@ -76,6 +76,11 @@ class Task(abc.ABC):
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
+    def pipeline_misfit(self, subject: Subject) -> str | None:
+        """Why the pipeline cannot run such a model, whose network it has not; None where it can."""
+        del subject
+        return None
+
     @property
     def is_one_pass(self) -> bool:
         """Whether one inference is one call of the network, and not one for each new token."""
@@ -103,7 +108,11 @@ class Task(abc.ABC):
 
         By default every tensor is repeated along its first dimension.
         """
-        return {name: value.repeat_interleave(size, 0) for name, value in inputs.items()}
+        return {name: self.repeated(value, size) for name, value in inputs.items()}
+
+    def repeated(self, value: Any, size: int) -> Any:
+        """A tensor of one input as that of a batch has it: each row ``size`` times."""
+        return value.repeat_interleave(size, 0)
 
     def generated(self, outputs: Any) -> Any:
         """The ids that `run` has generated, shape (batch, NEW_TOKENS); None where it has none."""

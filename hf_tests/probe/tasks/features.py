@@ -15,7 +15,7 @@ SHOWN = 5  # numbers of a vector that a result shows
 
 
 MAPS = "feature_maps"
-MAP_DIMENSIONS = 4
+MAP_DIMENSIONS, PACKED_DIMENSIONS = 4, 2
 
 
 class Features(base.Task):
@@ -58,7 +58,8 @@ class Features(base.Task):
         return self._verdict(model, maps)
 
     def _verdict(self, model: Model, found: Iterable[Any]) -> base.Verdict:
-        """Judge features of shape (1, parts, width), or maps of shape (1, width, rows, columns).
+        """Judge features of shape (1, parts, width) or (parts, width), or maps of shape
+        (1, width, rows, columns).
 
         The prediction is the mean of the last, an embedding.
         """
@@ -77,6 +78,8 @@ class Features(base.Task):
 
     def _judged(self, features: Any) -> Any:
         """Features as (1, parts, width), judged."""
+        if features.dim() == PACKED_DIMENSIONS:
+            features = features[None]
         if features.dim() == MAP_DIMENSIONS:
             features = features.flatten(2).transpose(1, 2)
         judge.shape(features, (1, None, None), "features")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Collection
 from typing import Any
 
-from hf_tests.probe import samples
+from hf_tests.probe import classes, samples
 from hf_tests.probe.tasks import base, features
 from hf_tests.probe.tasks.image_classification import INPUT
 from hf_tests.registry import Model
+
+PIXELS, NOISE = "pixel_values", "noise"
 
 
 class ImageFeatureExtraction(features.Features):
@@ -27,4 +31,59 @@ class ImageFeatureExtraction(features.Features):
         return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        given = self._given(subject)
+        taken = _parameters(subject.model)
+        found = {_argument(name, list(taken)): value for name, value in given.items()}
+        if NOISE in taken:
+            found[NOISE] = _noise(subject.model, found[PIXELS])
+        return {name: value for name, value in found.items() if name in taken}
+
+    def pipeline_misfit(self, subject: base.Subject) -> str | None:
+        given = self._given(subject)
+        lacking = [
+            name
+            for name, parameter in _parameters(subject.model).items()
+            if parameter.default is inspect.Parameter.empty and name not in given
+        ]
+        if not lacking:
+            return None
+        return (
+            f"the {self.name} pipeline gives {subject.model.class_name} what its processor makes, "
+            f"{', '.join(given)}, and it cannot be called without {', '.join(lacking)}"
+        )
+
+    def _given(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))
+
+    def repeated(self, value: Any, size: int) -> Any:
+        # Images of any size are one sequence of patches: one image behind the other.
+        return value.repeat(size, *[1] * (value.dim() - 1))
+
+
+def _parameters(model: Model) -> dict[str, inspect.Parameter]:
+    """What the model's network takes by name."""
+    forward = classes.transformers_class(model.class_name).forward
+    found = list(inspect.signature(forward).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {item.name: item for item in found if item.kind in named}
+
+
+def _argument(name: str, taken: Collection[str]) -> str:
+    """What a network calls a processor's output.
+
+    The tower of a larger model has shorter names than that has, and its pixels come first.
+    """
+    if name == PIXELS and name not in taken:
+        return next(iter(taken))
+    bare = name.removeprefix("image_")
+    return next((form for form in (name, bare, f"pixel_{bare}") if form in taken), name)
+
+
+def _noise(model: Model, pixels: Any) -> Any:
+    """A number for each patch, drawn once: a network that hides those of large ones draws anew."""
+    import torch
+    from transformers import AutoConfig
+
+    patch = AutoConfig.for_model(model.model_type, **model.config).patch_size
+    drawn = torch.Generator().manual_seed(0)
+    return torch.rand(1, pixels[0, 0].numel() // patch**2, generator=drawn)

@@ -16,6 +16,13 @@ from typing import Any
 from hf_tests.probe.tiny import shrink, tokenizers, vocabulary
 from hf_tests.registry import Model
 
+PATCH_SETTINGS = {
+    "patch_size": "patch_size",
+    "temporal_patch_size": "temporal_patch_size",
+    "merge_size": "spatial_merge_size",
+}
+"""How an image processor cuts patches, and what a configuration calls it."""
+
 
 def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], folder: Path) -> Any:
     """The model's tokenizer, trained small; None for a model that reads no text."""
@@ -135,8 +142,13 @@ def _image_processor(
     cls: Any, values: dict[str, Any], overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> Any:
     """An instance whose sizes are those of the shrunken configuration; ``overrides`` win."""
-    default = cls()
-    arguments: dict[str, Any] = {}
+    # What it cannot be made without stands in the configuration too.
+    arguments = {
+        name: values[name]
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if parameter.default is inspect.Parameter.empty and name in values
+    }
+    default = cls(**arguments)
     size = shrink.image_size(values)
     crop = getattr(default, "crop_size", None)
     if size is not None:
@@ -159,6 +171,11 @@ def _image_processor(
         # Settings that both sides must agree on, such as the grid of image tiles.
         if name.startswith("image_grid") and hasattr(default, name):
             arguments[name] = value
+    for block in shrink.blocks(values):
+        for name, other in PATCH_SETTINGS.items():
+            # Some have a height and a width of them, of which no configuration speaks.
+            if isinstance(getattr(default, name, None), int) and isinstance(block.get(other), int):
+                arguments.setdefault(name, block[other])
     return cls(**{**arguments, **overrides})
 
 
