@@ -15,7 +15,7 @@ SHOWN = 5  # numbers of a vector that a result shows
 
 
 MAPS = "feature_maps"
-MAP_DIMENSIONS, PACKED_DIMENSIONS = 4, 2
+MAP_DIMENSIONS = 4
 
 
 class Features(base.Task):
@@ -46,7 +46,7 @@ class Features(base.Task):
         return list(self.compared(outputs).values())[-1]
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        return self._verdict(subject.model, self.compared(outputs).values())
+        return self.verdict(subject.model, self.compared(outputs).values())
 
     def call(self, model: Model, pipe: Any) -> Any:
         return pipe(self.sample(model), return_tensors=True)
@@ -55,11 +55,10 @@ class Features(base.Task):
         maps = answer if isinstance(answer, tuple) else (answer,)
         for found in maps:
             judge.require(hasattr(found, "shape"), f"the features are a {type(found).__name__}")
-        return self._verdict(model, maps)
+        return self.verdict(model, maps)
 
-    def _verdict(self, model: Model, found: Iterable[Any]) -> base.Verdict:
-        """Judge features of shape (1, parts, width) or (parts, width), or maps of shape
-        (1, width, rows, columns).
+    def verdict(self, model: Model, found: Iterable[Any]) -> base.Verdict:
+        """Judge features of shape (1, parts, width), or maps of shape (1, width, rows, columns).
 
         The prediction is the mean of the last, an embedding.
         """
@@ -78,8 +77,6 @@ class Features(base.Task):
 
     def _judged(self, features: Any) -> Any:
         """Features as (1, parts, width), judged."""
-        if features.dim() == PACKED_DIMENSIONS:
-            features = features[None]
         if features.dim() == MAP_DIMENSIONS:
             features = features.flatten(2).transpose(1, 2)
         judge.shape(features, (1, None, None), "features")

@@ -12,6 +12,8 @@ from hf_tests.probe.tasks.image_classification import INPUT
 from hf_tests.registry import Model
 
 PIXELS, NOISE = "pixel_values", "noise"
+PIXEL_DIMENSIONS = 4  # images, channels, rows, columns
+PACKED_DIMENSIONS = 2  # patches of all images, numbers of a patch
 
 
 class ImageFeatureExtraction(features.Features):
@@ -54,6 +56,13 @@ class ImageFeatureExtraction(features.Features):
 
     def _given(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        found = list(self.compared(outputs).values())
+        if next(iter(inputs.values())).dim() < PIXEL_DIMENSIONS:
+            # An image that is given as patches may have their features without a batch.
+            found = [item[None] if item.dim() == PACKED_DIMENSIONS else item for item in found]
+        return self.verdict(subject.model, found)
 
     def repeated(self, value: Any, size: int) -> Any:
         # Images of any size are one sequence of patches: one image behind the other.

@@ -78,9 +78,12 @@ DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
 
 RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
-CHANNEL_LIST_FIELDS = frozenset({"conv_dim", "hidden_sizes", "tdnn_dim"})
+CHANNEL_LIST_FIELDS = frozenset(
+    {"conv_dim", "hidden_sizes", "tdnn_dim", "resnet_head", "bridge_connector",
+     "out_point_positions2D"}
+)  # fmt: skip
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
-CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes")
+CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes", "_configs")
 MULTIPLIER_FIELDS = frozenset({"depth_multiplier", "width_multiplier", "width_coefficient"})
 DEPTH_MULTIPLIER_FIELDS = frozenset({"depth_coefficient"})
 STAGE_BLOCK_FIELDS = frozenset({"blocks_per_stage"})
