@@ -202,28 +202,28 @@ class TestDerived(unittest.TestCase):
     def test_a_size_that_is_open_by_default(self) -> None:
         block = {"model_type": "llama", "head_dim": 128, "hidden_size": 4096}
         left = dict(block)
-        derived.drop(left, ())
+        derived.drop(left, {})
         self.assertEqual(left, {"model_type": "llama", "hidden_size": 4096})
-        derived.drop(block, ("head_dim",))
+        derived.drop(block, {"head_dim": 64})
         self.assertEqual(block["head_dim"], 128)
 
     def test_what_layers_have_of_their_own(self) -> None:
         values = {"model_type": "llama", "per_layer_config": {5: {"head_dim": 512}}, "a": {1: 2}}
-        derived.drop(values, ())
+        derived.drop(values, {})
         self.assertEqual(values, {"model_type": "llama", "a": {1: 2}})
 
     def test_a_list_stays_unless_there_is_no_such_argument(self) -> None:
         kinds = ["mamba", "hybrid"]
         zamba = {"model_type": "zamba", "layers_block_type": kinds, "num_hidden_layers": 2}
-        derived.drop(zamba, ())
+        derived.drop(zamba, {})
         self.assertNotIn("layers_block_type", zamba)
         granite = {"model_type": "granitemoehybrid", "layer_types": kinds}
-        derived.drop(granite, ())
+        derived.drop(granite, {})
         self.assertEqual(granite["layer_types"], kinds)
 
     def test_what_every_configuration_has_is_no_part_of_a_block_without_a_class(self) -> None:
         inner = {"model_type": "", "_name_or_path": "", "output_attentions": False, "clip_qkv": 8}
         values = {"model_type": "dbrx", "attn_config": inner, "output_attentions": True}
-        derived.drop(values, ())
+        derived.drop(values, {})
         self.assertEqual(inner, {"model_type": "", "clip_qkv": 8})
         self.assertTrue(values["output_attentions"])

@@ -70,7 +70,7 @@ def check(job: Job, record: Record) -> None:
     quality.measure(job, record, subject)
     for number in job.batch_sizes:
         part = record.begin_batch(number)
-        part.reason = _cannot_batch(task, pipe)
+        part.reason = _cannot_batch(task, pipe, answer)
         if part.reason is not None:
             continue
         answers = _run(job, part, _Batched(pipe, number), memory.PeakMemory(job.device))
@@ -94,12 +94,14 @@ def _run(job: Job, record: Record, pipe: Any, peak: memory.PeakMemory) -> Any:
     return answer
 
 
-def _cannot_batch(task: tasks.Task, pipe: Any) -> str | None:
+def _cannot_batch(task: tasks.Task, pipe: Any, answer: Any) -> str | None:
     """Why a pipeline takes one input at a time only; None where it takes several."""
     if not task.pipeline_batches:
         return f"the {task.name} pipeline takes one input at a time"
     if pipe.tokenizer is not None and pipe.tokenizer.pad_token_id is None:
         return "a pipeline makes no batches with a tokenizer that has no padding token"
+    if isinstance(answer, tuple):
+        return "a pipeline does not take the maps of several images apart"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from hf_tests.probe.tiny import shrink
@@ -16,7 +16,7 @@ LEFT_OPEN = (None, "auto")
 """Defaults of arguments that a class finds the value of itself."""
 
 
-def drop(values: dict[str, Any], published: Collection[str]) -> None:
+def drop(values: dict[str, Any], published: Mapping[str, Any]) -> None:
     """Remove, in place, sizes and lists that the configuration's class finds itself.
 
     It takes no argument for them; or, where they are no list, one that is open by default. What is
@@ -24,19 +24,25 @@ def drop(values: dict[str, Any], published: Collection[str]) -> None:
     treated alike; one whose model_type has no class of its own keeps its sizes, and forgets what
     ``to_dict`` adds to every block: its class need not take that back.
     """
-    for block in shrink.blocks(values):
-        arguments = _arguments(block.get("model_type"))
-        if arguments is None:
-            for name, default in _common().items():
-                if block.get(name, not default) == default:
-                    del block[name]
-            continue
-        for name, value in list(block.items()):
-            if name in published or not _is_size(name, value):
-                continue
-            is_list = isinstance(value, (list, tuple))
-            if name not in arguments or (not is_list and arguments[name] in LEFT_OPEN):
+    _drop(values, published)
+    for name, nested in shrink.nested(values):
+        own = published.get(name)
+        drop(nested, own if isinstance(own, Mapping) else {})
+
+
+def _drop(block: dict[str, Any], published: Mapping[str, Any]) -> None:
+    arguments = _arguments(block.get("model_type"))
+    if arguments is None:
+        for name, default in _common().items():
+            if block.get(name, not default) == default:
                 del block[name]
+        return
+    for name, value in list(block.items()):
+        if name in published or not _is_size(name, value):
+            continue
+        is_list = isinstance(value, (list, tuple))
+        if name not in arguments or (not is_list and arguments[name] in LEFT_OPEN):
+            del block[name]
 
 
 def _is_size(name: str, value: Any) -> bool:

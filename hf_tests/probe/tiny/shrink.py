@@ -129,9 +129,17 @@ def assign(values: dict[str, Any], dotted: str, value: Any) -> None:
 def blocks(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The dict itself and every configuration nested in it (those that name a model_type)."""
     yield values
-    for value in values.values():
-        if isinstance(value, dict) and "model_type" in value:
-            yield from blocks(value)
+    for _, value in nested(values):
+        yield from blocks(value)
+
+
+def nested(values: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The configurations in a configuration, by name."""
+    return [
+        (name, value)
+        for name, value in values.items()
+        if isinstance(value, dict) and "model_type" in value
+    ]
 
 
 def image_size(values: dict[str, Any]) -> tuple[int, int] | None:
@@ -216,16 +224,14 @@ def _following(
             if mine in LAYER_INDEX_FIELDS:
                 moved = (_restaged(index, before[stages], block[stages]) for index in value)
                 yield mine, list(dict.fromkeys(moved))
-    for name, nested in before.items():
-        if not isinstance(nested, dict) or "model_type" not in nested:
-            continue
+    for name, part in nested(before):
         now = block[name]
-        for key, old in nested.items():
+        for key, old in part.items():
             if isinstance(old, (list, tuple)) and len(old) > 1 and now[key] != old:
                 yield from ((mine, now[key]) for mine, value in own if list(value) == list(old))
                 turned, new = list(old)[::-1], list(now[key])[::-1]
                 yield from ((mine, new) for mine, value in own if list(value) == turned)
-        old_size, new_size = image_size(nested), image_size(now)
+        old_size, new_size = image_size(part), image_size(now)
         if old_size is not None and new_size is not None:
             for mine, value in own:
                 if mine.endswith(FEATURE_SIZES_SUFFIX):
