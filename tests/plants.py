@@ -116,8 +116,14 @@ def neighbours_mixed(found: Any) -> None:
 
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    name = "logits" if "logits" in found else "last_hidden_state"
+    names = ("logits", "last_hidden_state", "reconstruction")
+    name = next(item for item in names if item in found)
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
+
+
+def sides_exchanged(found: Any) -> None:
+    """What was on the left of an image comes out on the right."""
+    found.reconstruction = found.reconstruction.flip(-1)
 
 
 @contextlib.contextmanager
@@ -307,6 +313,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "long_sound": wrapped(network, "generate", first_window_alone),
         "timestamps": generate(return_timestamps=False),
     },
+    "restoration": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "sam": {
         "embeddings": forward(embeddings_shifted),
         "one_mask": forward(always_several),

@@ -7,8 +7,9 @@ import unittest
 from typing import Any
 
 import torch
+from PIL import Image
 
-from hf_tests.probe import judge
+from hf_tests.probe import judge, samples
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.probe.tasks import Subject, get, names
 from tests import support
@@ -154,6 +155,15 @@ class TestAnswers(unittest.TestCase):
             torch.arange(4.0).reshape(1, 4, 1).expand(1, 4, 6),  # all of a vector is one number
             right / 0,
         )
+
+    def test_image_to_image(self) -> None:
+        model, picture = support.model("caidas/swin2SR-classical-sr-x2-64"), samples.image()
+        task, twice = get(model.task), pipe(upscale=2)
+        task.judge_answer(model, twice, picture.resize((128, 96)))
+        spoilt = (picture.resize((64, 48)), Image.new("RGB", (128, 96)), [picture])
+        for answer in spoilt:
+            with self.subTest(answer=answer), self.assertRaises(WrongOutput):
+                task.judge_answer(model, twice, answer)
 
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]

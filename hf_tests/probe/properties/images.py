@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hf_tests.probe.judge import finite, shape
+from hf_tests.probe.judge import finite, require, shape
 from hf_tests.probe.properties.base import Loaded
 
 SCALE = 2
@@ -94,3 +94,19 @@ def larger_images_are_read_whole(loaded: Loaded) -> None:
     other[..., -image.shape[-2] :, -image.shape[-1] :] = 0
     answers = loaded.network(pixel_values=other).logits
     loaded.different(answers, answer, "logits of an image with another lower right")
+
+
+def changes_stay_in_their_place(loaded: Loaded) -> None:
+    """With another corner of an image that corner of the answer changes most."""
+    name, pixels = _pixels(loaded)
+    whole = loaded.answer(loaded.network(**loaded.inputs))
+    for (place, quarter), (_, mine) in zip(_quarters(pixels), _quarters(whole), strict=True):
+        other = pixels.clone()
+        other[quarter] = 1 - other[quarter]
+        found = loaded.answer(loaded.network(**{**loaded.inputs, name: other}))
+        loaded.different(found[mine], whole[mine], f"the {place} of an image with another one")
+        changes = [
+            float((found[part] - whole[part]).abs().float().mean()) for _, part in _quarters(whole)
+        ]
+        here = float((found[mine] - whole[mine]).abs().float().mean())
+        require(here == max(changes), f"with another {place} the answer changes most elsewhere")

@@ -12,6 +12,7 @@ from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.image_classification import ImageClassification
 from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
+from hf_tests.probe.tasks.image_to_image import ImageToImage
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
@@ -31,6 +32,7 @@ def _by_name() -> dict[str, Task]:
         ImageClassification(),
         ImageFeatureExtraction(),
         ImageTextToText(),
+        ImageToImage(),
         MaskGeneration(),
         Text2TextGeneration(),
         TextGeneration(),

@@ -160,13 +160,19 @@ def _image_processor(
             arguments["pad_size"] = sides
         # One that cuts an image into tiles may have a larger one.
         tiles = hasattr(default, "max_image_size")
-        given = {name: value for name, value in dict(default.size or {}).items() if value}
-        arguments["size"] = {
+        given = {
+            name: value
+            for name, value in dict(getattr(default, "size", None) or {}).items()
+            if value
+        }
+        resized = {
             name: min(value, max(size))
             if list(given) == ["longest_edge"] and not tiles
             else _resize(name, value, sides, old)
             for name, value in given.items()
-        } or default.size
+        }
+        if resized:
+            arguments["size"] = resized
     for name, value in values.items():
         # Settings that both sides must agree on, such as the grid of image tiles.
         if name.startswith("image_grid") and hasattr(default, name):
