@@ -41,6 +41,7 @@ LAYER_COUNTS = (
     "num_layers",
     "encoder_layers",
     "depths",
+    "gnn_layers_types",
 )
 
 
@@ -69,7 +70,7 @@ def projection_transposed(folder: Path) -> str:
             weight[:side, :side] = weight[:side, :side].transpose(0, 1).clone()
         return weight
 
-    return _change_weight(folder, (QUERY, CONVOLUTION), change)
+    return _change_weight(folder, (QUERY, CONVOLUTION), change, least=2)
 
 
 def positions_shifted(folder: Path) -> str:
@@ -95,15 +96,27 @@ def positions_shifted(folder: Path) -> str:
 
 
 def layer_skipped(folder: Path) -> str:
-    """The last layer of the first stack is not run; of several stages, that of the last."""
+    """The last layer of the first stack is not run; of several stages, that of the last.
+
+    Where none can be left out, a convolution passes on what it is given.
+    """
     for name in LAYER_COUNTS:
         with contextlib.suppress(LookupError):
             return _change_config(folder, name, _one_less)
-    raise LookupError(f"{folder} names no number of layers")
+
+    def passing(name: str, weight: Any) -> Any:
+        weight.zero_()
+        side, middle = min(weight.shape[:2]), weight.shape[-1] // 2
+        weight[range(side), range(side), middle, middle] = 1
+        return weight
+
+    return _change_weight(folder, (CONVOLUTION,), passing)
 
 
 def _one_less(count: Any) -> Any:
-    return [*count[:-1], count[-1] - 1] if isinstance(count, list) else count - 1
+    if not isinstance(count, list):
+        return count - 1
+    return count[:-1] if isinstance(count[-1], str) else [*count[:-1], count[-1] - 1]
 
 
 DEFECTS = (head_zeroed, projection_transposed, positions_shifted, layer_skipped)
@@ -114,15 +127,19 @@ def _change_weight(
     patterns: Sequence[str],
     change: Callable[[str, Any], Any],
     every: bool = False,
+    least: int = 1,
 ) -> str:
-    """Change the first weight, or every one, of the first pattern that has any."""
+    """Change the first weight, or every one, of the first pattern that has any.
+
+    Its first two dimensions are no smaller than ``least``.
+    """
     path = folder / "model.safetensors"
     weights = load_file(path)
     for pattern in patterns:
         names = sorted(
             str(name)
             for name, weight in weights.items()
-            if re.search(pattern, name) and weight.dim() > 1
+            if re.search(pattern, name) and weight.dim() > 1 and min(weight.shape[:2]) >= least
         )
         for name in names if every else names[:1]:
             weights[name] = change(name, weights[name].clone()).contiguous()

@@ -126,6 +126,28 @@ def sides_exchanged(found: Any) -> None:
     found.reconstruction = found.reconstruction.flip(-1)
 
 
+def keypoints_shifted(found: Any) -> None:
+    """Places are those of an image half as wide."""
+    found.keypoints = found.keypoints * torch.tensor([0.5, 1.0])
+
+
+def first_scores_doubled(found: Any) -> None:
+    """Only matches of the first image have the scores that they had."""
+    name = "matching_scores" if "matching_scores" in found else "scores"
+    found[name] = torch.cat([found[name][:1] * len(found[name]), found[name][1:]])
+
+
+def first_image_favoured(found: Any) -> None:
+    found.matching_scores = found.matching_scores * torch.tensor([[1.1], [1.0]])
+
+
+def matches_one_further(found: Any) -> None:
+    """Each match of the first image is the next keypoint of the second."""
+    matches = found.matches.clone()
+    matches[:, 0] = matches[:, 0].roll(1, -1)
+    found.matches = matches
+
+
 @contextlib.contextmanager
 def untied(loaded: Loaded) -> Iterator[None]:
     """The output layer has a copy of the embeddings, or what was apart is shared."""
@@ -324,6 +346,12 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "cache": forward(cache_dropped),
         "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
         "text_alone": outputs(logits_scaled),
+    },
+    "keypoints": {"batch": outputs(first_scores_doubled), "moved": outputs(keypoints_shifted)},
+    "matching": {
+        "batch": outputs(first_scores_doubled),
+        "exchange": outputs(first_image_favoured),
+        "mutual": outputs(matches_one_further),
     },
     "longformer": {
         "both_sides": forward(second_half_lost),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import unittest
 from typing import Any
+from unittest import mock
 
 import torch
 from PIL import Image
@@ -164,6 +165,63 @@ class TestAnswers(unittest.TestCase):
         for answer in spoilt:
             with self.subTest(answer=answer), self.assertRaises(WrongOutput):
                 task.judge_answer(model, twice, answer)
+
+    def test_keypoint_detection(self) -> None:
+        subject = Subject(support.model("magic-leap-community/superpoint"), None, None)
+        right = {
+            "keypoints": torch.tensor([[[0.5, 0.25], [0.1, 0.9]]]),
+            "scores": torch.tensor([[0.2, 0.7]]),
+            "descriptors": torch.eye(2)[None],
+            "mask": torch.ones(1, 2),
+        }
+        task = get("keypoint-detection")
+        found = task.judge(subject, {}, right)
+        self.assertEqual([(item["x"], item["y"]) for item in found.predictions][1], (160.0, 60.0))
+        for wrong in (
+            {"keypoints": right["keypoints"] * 2},
+            {"scores": right["scores"] * 2},
+            {"scores": torch.tensor([[0.2, 0.2]])},
+            {"descriptors": right["descriptors"] * 2},
+            {"mask": torch.tensor([[1, 0]])},
+            {"keypoints": right["keypoints"][:, :0], "scores": right["scores"][:, :0]},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {**right, **wrong})
+        self.assertIn("chooses places", task.lacks("float16") or "")
+        self.assertIsNone(task.lacks("float32"))
+
+    def test_keypoint_matching(self) -> None:
+        def item(x: int, y: int, score: float) -> dict[str, Any]:
+            place = {"x": x, "y": y}
+            return {"keypoint_image_0": place, "keypoint_image_1": place, "score": score}
+
+        class Processor:
+            """The images, and where their keypoints are in pixels."""
+
+            def __call__(self, **given: Any) -> dict[str, Any]:
+                return {"pixel_values": torch.zeros(1)}
+
+            def post_process_keypoint_matching(self, outputs: Any, sizes: Any) -> list[Any]:
+                height, width = sizes[0][0]
+                places = torch.tensor([[width / 2, height / 2], [1, 2]])
+                return [{"keypoints0": places, "keypoints1": places}]
+
+        model = support.model("magic-leap-community/superglue_outdoor")
+        task, outside = get(model.task), pipe()
+        outside.image_processor = Processor()
+        outside.model = mock.Mock(device="cpu", dtype=torch.float32)
+        right = [item(160, 120, 0.9), item(1, 2, 0.5)]
+        task.judge_answer(model, outside, right)
+        for answer in (
+            [],
+            right[:1],
+            right[::-1],
+            [item(160, 120, 1.9), right[1]],
+            [item(120, 160, 0.9), right[1]],  # height and width exchanged
+            [{"score": 0.9}],
+        ):
+            with self.subTest(answer=answer), self.assertRaises(WrongOutput):
+                task.judge_answer(model, outside, answer)
 
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]

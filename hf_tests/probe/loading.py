@@ -6,11 +6,18 @@ from typing import Any
 
 from hf_tests.job import Job
 from hf_tests.probe import checkpoints, classes, integrity, memory, page_cache, tasks
-from hf_tests.probe.record import Record
+from hf_tests.probe.record import Record, Skip
 
 
 def checkpoint(job: Job, record: Record) -> str:
-    """The folder that the job's model is loaded from. Raises what `checkpoints.folder_of` does."""
+    """The folder that the job's model is loaded from.
+
+    Raises Skip where its task has nothing to compare in the job's dtype, and what
+    `checkpoints.folder_of` does.
+    """
+    lacks = tasks.get(job.model.task).lacks(job.dtype)
+    if lacks is not None:
+        raise Skip(lacks, "unsupported", of_dtype=True)
     with record.timed(checkpoints.stage_of(job)):
         record.checkpoint = str(checkpoints.folder_of(job))
     return record.checkpoint

@@ -171,11 +171,13 @@ def _noise_floor(
             found = task.compared(task.run(subject, wide))
         else:
             found = task.forced(subject, wide, tokens)
+        floor = max(parity.nrmse(outputs[name], tensor.cpu()) for name, tensor in found.items())
     except (RuntimeError, TypeError, ValueError, NotImplementedError):
-        return None  # an operator without a float64 form, or a dtype that the code takes for given
+        # An operator without a float64 form, a dtype that the code takes for given, or another
+        # number of places that a model chooses.
+        return None
     finally:
         network.to(torch.float32)  # without loss: it was float32 before
-    floor = max(parity.nrmse(outputs[name], tensor.cpu()) for name, tensor in found.items())
     return floor if math.isfinite(floor) else None  # JSON has no infinity
 
 

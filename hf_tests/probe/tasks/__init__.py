@@ -13,6 +13,8 @@ from hf_tests.probe.tasks.image_classification import ImageClassification
 from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.probe.tasks.image_to_image import ImageToImage
+from hf_tests.probe.tasks.keypoint_detection import KeypointDetection
+from hf_tests.probe.tasks.keypoint_matching import KeypointMatching
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
@@ -33,6 +35,8 @@ def _by_name() -> dict[str, Task]:
         ImageFeatureExtraction(),
         ImageTextToText(),
         ImageToImage(),
+        KeypointDetection(),
+        KeypointMatching(),
         MaskGeneration(),
         Text2TextGeneration(),
         TextGeneration(),

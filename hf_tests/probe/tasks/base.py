@@ -12,6 +12,7 @@ from hf_tests.probe.timing import Watch
 from hf_tests.registry import Model
 
 TOP_K = 5
+HALVES = ("bfloat16", "float16")
 NEW_TOKENS = 12
 TEXT_LIMIT = 400  # characters of a text kept in a result
 
@@ -73,6 +74,12 @@ class Task(abc.ABC):
     pipeline_dependencies: tuple[str, ...] = ()
     """Distributions that the pipeline needs and the model itself does not."""
 
+    chooses_places: bool = False
+    """Whether what is compared depends on which places a model chooses.
+
+    Half precision would choose others; there is nothing to compare then.
+    """
+
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
@@ -90,6 +97,12 @@ class Task(abc.ABC):
         """The class of optimum-intel for a transformers class of this task."""
         del class_name
         return self.openvino_class
+
+    def lacks(self, dtype: str) -> str | None:
+        """Why a check in a dtype has nothing to compare; None where it has."""
+        if self.chooses_places and dtype in HALVES:
+            return f"a model that chooses places chooses others in {dtype}"
+        return None
 
     @abc.abstractmethod
     def work(self, model: Model) -> Work:

@@ -84,14 +84,17 @@ def _set_statistics(network: Any, values: dict[str, Any]) -> None:
     import torch
 
     size = shrink.image_size(values) or (images.MIN_SIDE, images.MIN_SIDE)
-    norms = [item for item in network.modules() if isinstance(item, torch.nn.BatchNorm2d)]
+    kinds = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+    norms = [item for item in network.modules() if isinstance(item, kinds)]
     if not norms or network.main_input_name != "pixel_values":
         return
     drawn = torch.randn(STATISTICS_BATCH, values.get("num_channels", 3), *size)
     for norm in norms:
         norm.momentum, norm.training = None, True  # the mean of all that is seen
-    with contextlib.suppress(TypeError, ValueError, RuntimeError):
-        network(pixel_values=drawn)
+    for given in (drawn, drawn.unflatten(0, (-1, 2))):  # images, or pairs of them
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            network(pixel_values=given)
+            break
     network.eval()
 
 

@@ -32,7 +32,7 @@ WIDTH_FIELDS = frozenset(
     {"d_model", "n_embd", "dim", "projection_size", "embed_dim", "emb_dim", "project_dim",
      "output_dim", "embedding_dim", "lru_width", "true_hidden_size", "fpn_feature_size",
      "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents",
-     "embed_dim_per_stage", "stem_out_channels"}
+     "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
@@ -80,7 +80,7 @@ RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset(
     {"conv_dim", "hidden_sizes", "tdnn_dim", "resnet_head", "bridge_connector",
-     "out_point_positions2D"}
+     "out_point_positions2D", "keypoint_encoder_sizes", "out_features"}
 )  # fmt: skip
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
 CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes", "_configs")
