@@ -347,7 +347,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
         "text_alone": outputs(logits_scaled),
     },
-    "keypoints": {"batch": outputs(first_scores_doubled), "moved": outputs(keypoints_shifted)},
+    "keypoint": {"batch": outputs(first_scores_doubled), "moved": outputs(keypoints_shifted)},
     "matching": {
         "batch": outputs(first_scores_doubled),
         "exchange": outputs(first_image_favoured),

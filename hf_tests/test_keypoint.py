@@ -1,6 +1,6 @@
 """Keypoints: places of an image that are found again in others."""
 
-if __package__ in (None, ""):  # run as a file: python hf_tests/test_keypoints.py
+if __package__ in (None, ""):  # run as a file: python hf_tests/test_keypoint.py
     import pathlib
     import sys
 
@@ -11,10 +11,10 @@ from hf_tests.probe.properties import keypoints
 from hf_tests.probe.properties.base import Loaded
 
 
-class TestKeypoints(family.FamilyTestCase):
-    """The keypoints family of the registry."""
+class TestKeypoint(family.FamilyTestCase):
+    """The keypoint family of the registry."""
 
-    family = "keypoints"
+    family = "keypoint"
 
     def property_batch(self, loaded: Loaded) -> None:
         """An image beside it in a batch does not change an image's keypoints."""
@@ -26,4 +26,4 @@ class TestKeypoints(family.FamilyTestCase):
 
 
 if __name__ == "__main__":
-    module_cli.main(TestKeypoints)
+    module_cli.main(TestKeypoint)
