@@ -33,9 +33,9 @@ def check_config(folder: Path, model_type: str) -> None:
         raise CorruptCheckpoint(f"{folder} holds no config.json") from None
     except ValueError as error:
         raise CorruptCheckpoint(f"{path} is not JSON: {error}") from error
-    found = config.get("model_type") if isinstance(config, dict) else None
-    if found is None:
-        found = _taken_for(folder)
+    found = None
+    if isinstance(config, dict):
+        found = config.get("model_type") or _taken_for(folder)
     if found != model_type and not _stands_for(found, model_type):
         raise CorruptCheckpoint(
             f"{path} has the model_type {found!r}, and {model_type!r} was expected"
