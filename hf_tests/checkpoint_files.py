@@ -112,7 +112,8 @@ def weights_digest(folder: Path) -> str | None:
 
 def digest(folder: Path) -> str:
     """SHA-256 of all that a model loaded from the folder depends on. Raises OSError."""
-    files = {path for pattern in SETTINGS for path in folder.glob(pattern) if path.is_file()}
+    patterns = (*SETTINGS, "*.py")  # the last is its own code, where it has some
+    files = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
     return _list_digest(sorted(files | set(weight_files(folder))))
 
 

@@ -14,7 +14,7 @@ import unittest
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hf_tests import dependencies, hints, outcome, plain
+from hf_tests import dependencies, hints, outcome, own_code, plain
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult, Row
 from hf_tests.registry import Expectation
@@ -254,6 +254,9 @@ def _skip_where_it_cannot_apply(job: Job, method: str) -> None:
     missing = dependencies.unmet_for(job.model.dependencies, method)
     if missing is not None:
         raise Skip(missing, "missing_dependency")
+    barred = own_code.barred(job)
+    if barred is not None:
+        raise Skip(barred["reason"], barred["error_type"])
     from hf_tests.probe import devices
 
     absent = devices.unavailable(job.device)

@@ -58,8 +58,11 @@ HINTS = {
     "then: {again}",
     "corrupt_checkpoint tiny": "The tiny checkpoint of {model} is not whole or its entry in the "
     "registry is wrong. Built anew: {again} --cache-dir DIR",
-    "remote_code_required": "{model} needs code of its own, which is never run unasked: test a "
-    "version of it that the library knows, or leave it out of the registry. Again: {again}",
+    "remote_code_required": "{model} needs code of its own, which is never run unasked. Once it "
+    'was read, say "own_code": true in its entry of the registry; then: '
+    "{again} --trust-remote-code {name}",
+    "remote_code_required:elsewhere": "Copy that code into the folder of {model}, where it can be "
+    "read, and name it there in auto_map; then: {again}",
     "unsupported": "The installed libraries cannot do this with {model}; python runner.py doctor "
     "shows their versions. With others: {again}",
     "unsupported:dtype": "{model} cannot be computed in this dtype here: {again} --dtype float32",
@@ -92,6 +95,7 @@ def hint(kind: str, job: Job, method: str | None = None, case: str = "") -> str:
     return text.format(
         model=job.model.id,
         repository=job.model.repository,
+        name=shlex.quote(job.model.id),
         again=again,
         on_cpu=job.replace(device="cpu").command,
         on_openvino=job.replace(device="openvino").command,

@@ -38,7 +38,8 @@ class Job:
     ``cache_limit_gb`` GB. ``commit`` and ``weights_sha256`` say which checkpoint it is, where that
     is known; ``barred`` are the fields of a result that say why it is not started; ``registry`` is
     the file that its model stands in, empty for the shipped one; ``unpickle`` whether its weights
-    may be taken out of a pickle, as plain tensors.
+    may be taken out of a pickle, as plain tensors; ``trusted`` whether code that its checkpoint
+    brings along may be run, where its entry in the registry says that it has some.
     """
 
     model: Model
@@ -69,6 +70,7 @@ class Job:
     cache_limit_gb: float = cache.DEFAULT_LIMIT_GB
     registry: str = ""
     unpickle: bool = False
+    trusted: bool = False
 
     @functools.cached_property
     def name(self) -> str:
@@ -88,6 +90,7 @@ class Job:
         words = ["python", "runner.py", "--model", self.model.id, "--device", self.device]
         words += ["--registry", self.registry] if self.registry else []
         words += ["--allow-pickle", self.model.id] if self.unpickle else []
+        words += ["--trust-remote-code", self.model.id] if self.trusted else []
         return shlex.join(words)
 
     def replace(self, **changes: Any) -> Job:

@@ -106,6 +106,7 @@ class Model:
     dependencies: tuple[str, ...] = ()
     revision: str | None = None
     gated: bool = False
+    own_code: bool = False
     timeout_s: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     listed: bool = True
@@ -342,6 +343,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             dependencies=tuple(dict.fromkeys((*dependencies, *entry.get("dependencies", ())))),
             revision=entry.get("revision"),
             gated=entry.get("gated", False),
+            own_code=entry.get("own_code", False),
             timeout_s=entry.get("timeout"),
             thresholds=entry.get("thresholds", {}),
             config=entry.get("config", {}),

@@ -163,7 +163,7 @@ class TestReference(unittest.TestCase):
     def test_the_model_is_float32_again_after_its_float64_twin(self) -> None:
         job = support.job("bert-base-uncased")
         folder = checkpoints.folder_of(job)
-        network = reference.load(str(folder), job.model.class_name)
+        network = reference.load(str(folder), job)
         before = {name: value.clone() for name, value in network.state_dict().items()}
         import transformers
 

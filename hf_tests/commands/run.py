@@ -178,24 +178,37 @@ def _fetched(chosen: Plan, options: argparse.Namespace, done: Collection[str] = 
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     left = [job for job in chosen.jobs if job.name not in done]
     say = functools.partial(print, file=sys.stderr, flush=True)
-    allowed = _allowed_pickles(chosen, options)
+    pickles = _named(chosen, "--allow-pickle", options.allow_pickle)
+    trusted = _trusted(chosen, options)
     to_run = not options.prefetch
-    found = downloads.prepare(left, say, options.force, to_run=to_run, pickles=allowed)
+    found = downloads.prepare(left, say, options.force, to_run, pickles, trusted)
     prepared = {job.name: job for job in found}
     jobs = tuple(prepared.get(job.name, job) for job in chosen.jobs)
     return dataclasses.replace(chosen, jobs=jobs)
 
 
-def _allowed_pickles(chosen: Plan, options: argparse.Namespace) -> frozenset[str]:
-    """The ids that --allow-pickle names. Raises UsageError for one that the run has not."""
+def _named(chosen: Plan, option: str, names: Sequence[str]) -> frozenset[str]:
+    """The ids of the models that an option names. Raises UsageError for one not in the run."""
     ids = {job.model.id for job in chosen.jobs}
     found = set()
-    for name in options.allow_pickle:
+    for name in names:
         same = {name, str(Path(name).resolve())} & ids
         if not same:
-            raise UsageError(f"--allow-pickle {name}: no such model is in this run.")
+            raise UsageError(f"{option} {name}: no such model is in this run.")
         found |= same
     return frozenset(found)
+
+
+def _trusted(chosen: Plan, options: argparse.Namespace) -> frozenset[str]:
+    """The ids of the models whose own code may be run. Raises UsageError."""
+    found = _named(chosen, "--trust-remote-code", options.trust_remote_code)
+    for job in chosen.jobs:
+        if job.model.id in found and not job.model.own_code:
+            raise UsageError(
+                f"--trust-remote-code {job.model.id}: its entry in the registry does not say "
+                '"own_code": true, and both are needed.'
+            )
+    return found
 
 
 def _prefetched(chosen: Plan, out: TextIO) -> int:

@@ -92,6 +92,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "else: tensors alone, no code of it is run",
     )
     how.add_argument(
+        "--trust-remote-code",
+        nargs="+",
+        metavar="ID_OR_PATH",
+        default=[],
+        help="models of this run whose own code may be run, where their entries in the registry "
+        'say "own_code" too, and from the Hub only at a pinned commit',
+    )
+    how.add_argument(
         "--timeout",
         type=_positive,
         metavar="SECONDS",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hf_tests import checkpoint_files
+from hf_tests import checkpoint_files, own_code
 from hf_tests.family import describe
 from hf_tests.job import Job
 from hf_tests.nightly import room
@@ -64,12 +64,14 @@ def prepare(
     force: bool = False,
     to_run: bool = True,
     pickles: Collection[str] = (),
+    trusted: Collection[str] = (),
 ) -> tuple[Job, ...]:
     """The same jobs with their checkpoints on this machine, and with what is known of those.
 
     A job that has no checkpoint, or no room for it on its device where it is ``to_run``, says why
     in ``barred``. With ``force`` nobody looks for room, on the disk or on the device. ``pickles``
-    are the ids of the models whose weights may be taken out of a pickle.
+    are the ids of the models whose weights may be taken out of a pickle, ``trusted`` those whose
+    own code may be run.
     """
     fetched: dict[str, Mapping[str, Any]] = {}
     digests: dict[str, str | None] = {}
@@ -78,6 +80,8 @@ def prepare(
         name = job.model.id
         if name in pickles:
             job = job.replace(unpickle=True)
+        if name in trusted:
+            job = job.replace(trusted=True)
         if name not in fetched:
             fetched[name] = _fetched(job, say, force)
         job = job.replace(**fetched[name])
@@ -104,12 +108,16 @@ def _digest(folder: Path) -> str | None:
 def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
     """The fields of a model's jobs that tell where its checkpoint is."""
     folder = job.checkpoint
-    if job.weights == "hub" and folder is None:
+    why = own_code.barred(job)
+    if why is not None:
+        return {"barred": why}
+    lacks_code = job.trusted and folder is not None and not list(Path(folder).glob(own_code.FILES))
+    if job.weights == "hub" and (folder is None or lacks_code):
         try:
-            folder = str(fetch(job.model, say, force, job.unpickle))
-        except NotTried as reason:
-            say(f"{job.model.id}: {reason}")
-            return {"barred": {"reason": str(reason), "error_type": reason.kind}}
+            folder = str(fetch(job.model, say, force, job.unpickle, job.trusted))
+        except NotTried as error:
+            say(f"{job.model.id}: {error}")
+            return {"barred": {"reason": str(error), "error_type": error.kind}}
         except Exception as error:  # noqa: BLE001 - whatever the client raises is a result
             found = describe(error, job, "download", job.methods[0])
             say(f"{job.model.id}: {found['error'].splitlines()[0]}")
@@ -118,22 +126,25 @@ def _fetched(job: Job, say: Say, force: bool) -> Mapping[str, Any]:
         return {"barred": {}}
     pickles = checkpoint_files.pickle_files(Path(folder))
     if pickles and not job.unpickle:
-        why = _pickle_only(job.model, pickles[0].name)
-        return {"barred": {"reason": why, "error_type": "unsupported", "stage": "model"}}
+        reason = _pickle_only(job.model, pickles[0].name)
+        return {"barred": {"reason": reason, "error_type": "unsupported", "stage": "model"}}
     name = Path(folder).name
     of_hub = job.weights == "hub" and SNAPSHOT.fullmatch(name)
     return {"checkpoint": folder, "barred": {}, "commit": name if of_hub else None}
 
 
-def fetch(model: Model, say: Say, force: bool = False, unpickle: bool = False) -> Path:
+def fetch(
+    model: Model, say: Say, force: bool = False, unpickle: bool = False, trusted: bool = False
+) -> Path:
     """The folder of a model's snapshot in the Hub's cache, downloaded into it.
 
-    With ``unpickle`` its pickles come where it has no safetensors. A busy or broken Hub is asked
-    again, as late as it says. Raises NotTried, CorruptCheckpoint, and what huggingface_hub raises.
+    With ``unpickle`` its pickles come where it has no safetensors; ``trusted``, its code comes too.
+    A busy or broken Hub is asked again, as late as it says. Raises NotTried, CorruptCheckpoint,
+    and what huggingface_hub raises.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _fetch(model, say, force, unpickle)
+            return _fetch(model, say, force, unpickle, trusted)
         except NotTried:
             raise
         except Exception as error:
@@ -146,15 +157,16 @@ def fetch(model: Model, say: Say, force: bool = False, unpickle: bool = False) -
     raise AssertionError("unreachable")
 
 
-def _fetch(model: Model, say: Say, force: bool, unpickle: bool) -> Path:
+def _fetch(model: Model, say: Say, force: bool, unpickle: bool, trusted: bool) -> Path:
     import huggingface_hub
 
     info = huggingface_hub.HfApi().model_info(
         model.repository, revision=model.revision, files_metadata=True
     )
-    files = wanted(info.siblings or ())
+    settings = (*checkpoint_files.SETTINGS, *([own_code.FILES] if trusted else []))
+    files = wanted(info.siblings or (), WEIGHTS, settings)
     if unpickle and not any(file.name.endswith(".safetensors") for file in files):
-        files = wanted(info.siblings or (), ALLOWED_PICKLES)
+        files = wanted(info.siblings or (), ALLOWED_PICKLES, settings)
     if not any(file.name.endswith((".safetensors", ".bin")) for file in files):
         raise NotTried(_without_safetensors(model, info.siblings or ()), "unsupported")
     missing = [file for file in files if not _cached(model, info.sha, file)]
@@ -180,8 +192,12 @@ def _fetch(model: Model, say: Say, force: bool, unpickle: bool) -> Path:
     return folder
 
 
-def wanted(siblings: Sequence[Any], weights: re.Pattern[str] = WEIGHTS) -> tuple[File, ...]:
-    """What is needed of a repository's files: settings, tokenizers, and weights of those names.
+def wanted(
+    siblings: Sequence[Any],
+    weights: re.Pattern[str] = WEIGHTS,
+    patterns: Sequence[str] = checkpoint_files.SETTINGS,
+) -> tuple[File, ...]:
+    """What is needed of a repository's files: weights of those names, and what fits the patterns.
 
     Names that lead out of the repository's folder, or into another, are none.
     """
@@ -191,7 +207,7 @@ def wanted(siblings: Sequence[Any], weights: re.Pattern[str] = WEIGHTS) -> tuple
         path = PurePosixPath(name)
         if path.name != name or "\\" in name or name.startswith("."):
             continue
-        settings = any(path.match(pattern) for pattern in checkpoint_files.SETTINGS)
+        settings = any(path.match(pattern) for pattern in patterns)
         if weights.fullmatch(name) or (settings and not name.endswith(".index.json")):
             large = item.lfs.sha256 if item.lfs is not None else None
             found.append(File(name, item.size or 0, large))

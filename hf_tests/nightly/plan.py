@@ -119,7 +119,7 @@ def class_problems(models: Sequence[Model]) -> tuple[str, ...]:
     """
     problems = []
     for model in models:
-        if dependencies.unmet(model.dependencies) is not None:
+        if model.own_code or dependencies.unmet(model.dependencies) is not None:
             continue
         known = dependencies.transformers_classes(model.model_type)
         if known is None:

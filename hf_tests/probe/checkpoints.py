@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hf_tests import cache, checkpoint_files, dependencies, filenames
+from hf_tests import cache, checkpoint_files, dependencies, filenames, own_code
 from hf_tests.job import Job
-from hf_tests.probe import integrity
+from hf_tests.probe import classes, integrity
 from hf_tests.registry import Model
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
@@ -49,6 +49,8 @@ def folder_of(job: Job) -> Path:
             )
         )
     integrity.check_config(folder, job.model.model_type)
+    if classes.trusts(job):
+        own_code.check(folder)
     return unpickled(folder, job) if job.unpickle else folder
 
 
@@ -62,7 +64,8 @@ def unpickled(folder: Path, job: Job) -> Path:
     if not files:
         return folder
     digest = checkpoint_files.pickles_digest(folder)
-    settings = [path for pattern in checkpoint_files.SETTINGS for path in folder.glob(pattern)]
+    patterns = (*checkpoint_files.SETTINGS, *([own_code.FILES] if classes.trusts(job) else []))
+    settings = [path for pattern in patterns for path in folder.glob(pattern)]
     settings = sorted(path for path in settings if not path.name.endswith(".index.json"))
     for path in settings:
         digest += checkpoint_files.file_digest(path)

@@ -32,7 +32,7 @@ def check(job: Job, record: Record, family: Sequence[properties.Holds] = ()) -> 
         with record.timed("tokenizer", "tokenizer_load_time"):
             processor = loading.processor(job, folder)
         with record.timed("model", "model_load_time"):
-            network, info = classes.transformers_class(job.model.class_name).from_pretrained(
+            network, info = classes.model_class(job, folder).from_pretrained(
                 folder,
                 output_loading_info=True,
                 use_safetensors=True,  # a pickle could run code

@@ -48,6 +48,8 @@ TYPES = {
     "ConnectionError": Diagnosis("network"),
     "TimeoutError": Diagnosis("network"),
     "ModuleNotFoundError": Diagnosis("missing_dependency"),
+    "UnaskedCode": Diagnosis("remote_code_required"),
+    "ForeignCode": Diagnosis("remote_code_required", "elsewhere"),
     "PackageNotFoundError": Diagnosis("missing_dependency"),
     "AcceleratorError": Diagnosis("cuda_error"),
     "OpConversionFailure": Diagnosis("conversion"),

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import devices, reference, tasks
+from hf_tests.probe import classes, devices, reference, tasks
 from hf_tests.probe.record import Skip
 
 OPTIMUM, CONVERT_MODEL = "optimum-intel", "openvino.convert_model"
@@ -77,6 +77,7 @@ class Optimum:
             "load_in_8bit": False,
             "device": devices.openvino_name(job.device),
             "ov_config": properties,
+            **classes.trust(job),
         }
         self._needed: dict[str, Any] = {}
         for item in job.model.export:
@@ -174,7 +175,7 @@ class ConvertModel:
         import openvino
         import torch
 
-        network = reference.load(self._checkpoint, self._job.model.class_name)
+        network = reference.load(self._checkpoint, self._job)
         _spell_out_experts(network)
         with torch.inference_mode():
             arguments, names = self._call(network)
@@ -224,7 +225,7 @@ class ConvertModel:
             core.read_model(str(folder / GRAPH)),
             tuple(facts["inputs"]),
             tuple(facts["outputs"]),
-            AutoConfig.from_pretrained(self._checkpoint),
+            AutoConfig.from_pretrained(self._checkpoint, **classes.trust(self._job)),
             devices.openvino_name(self._job.device),
             self._properties,
         )

@@ -42,7 +42,7 @@ def check(job: Job, record: Record) -> None:
     expected = reference.find(job, inputs)
     if expected is None:
         with record.timed("model"):
-            reference.audit(folder, job.model.class_name)
+            reference.audit(folder, job)
     peak = loading.begin(job, record, folder)
     with record.timed("conversion"):
         record.note(conversion_path=exporter.path)  # also of a conversion that fails

@@ -8,6 +8,7 @@ from typing import Any
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import (
+    classes,
     devices,
     inference,
     integrity,
@@ -58,6 +59,7 @@ def check(job: Job, record: Record) -> None:
             device=devices.torch_device(job.device),
             dtype=devices.dtype_of(job),
             model_kwargs={"use_safetensors": True},  # a pickle could run code
+            **classes.trust(job),
         )
     integrity.check_class(pipe.model, job.model.class_name)
     integrity.check_tokenizer(pipe.tokenizer, pipe.model.config)

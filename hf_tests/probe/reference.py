@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -114,7 +113,7 @@ def make(
     """
     if network is None:
         record.stage = "model"
-        network, ran = load(folder, job.model.class_name), None
+        network, ran = load(folder, job), None
     task = tasks.get(job.model.task)
     subject = tasks.Subject(job.model, network, processor)
     import torch
@@ -139,11 +138,11 @@ def make(
     return reference
 
 
-def load(folder: str, class_name: str) -> Any:
+def load(folder: str, job: Job) -> Any:
     """The checkpoint's model in float32 on the CPU. Raises CorruptCheckpoint."""
     import torch
 
-    network, info = classes.transformers_class(class_name).from_pretrained(
+    network, info = classes.model_class(job, folder).from_pretrained(
         folder, output_loading_info=True, use_safetensors=True, dtype=torch.float32
     )
     integrity.check_loading(info)
@@ -226,11 +225,9 @@ def _save(reference: Reference, path: Path) -> None:
         raise
 
 
-@functools.lru_cache(maxsize=4)
-def audit(folder: str, class_name: str) -> tuple[int, float]:
-    """Load a checkpoint once in this process, check it, and let it go again.
+def audit(folder: str, job: Job) -> None:
+    """Load a checkpoint, check it, and let it go again. Raises CorruptCheckpoint.
 
-    For what cannot have the reference in its process before it has done its own work. Returns the
-    number of parameters and their size in MiB. Raises CorruptCheckpoint.
+    For what cannot have the reference in its process before it has done its own work.
     """
-    return memory.model_size(load(folder, class_name))
+    load(folder, job)
