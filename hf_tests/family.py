@@ -14,7 +14,7 @@ import unittest
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hf_tests import dependencies, hints, outcome, own_code, plain
+from hf_tests import dependencies, hints, outcome, own_code, plain, stand_ins
 from hf_tests.job import Job, result_for
 from hf_tests.outcome import CheckResult, Row
 from hf_tests.registry import Expectation
@@ -130,6 +130,9 @@ def run_check(
             attempt.skip = skip
             if not skip.of_dtype:
                 break  # what stands in the way has nothing to do with the dtype
+        except stand_ins.MissingLibrary as missing:
+            attempt.skip = Skip(str(missing), "missing_dependency")
+            break
         except Exception as error:  # noqa: BLE001 - whatever a model raises is a result
             attempt.error = error
             attempt.described = describe(error, job, attempt.last.stage, method)
