@@ -22,6 +22,8 @@ TRACED, EXPORTED = "torch.jit.trace", "torch.export"
 """The two forms in which the second takes a torch model."""
 
 GRAPH = "model.xml"
+LOSS = "loss"
+"""An output of training, which some networks give for other reasons too."""
 
 
 class Exporter(Protocol):
@@ -211,7 +213,11 @@ class ConvertModel:
         """What the network returns, by name: its tensors, and those that the task finds within."""
         import torch
 
-        found = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor)}
+        found = {
+            name: value
+            for name, value in outputs.items()
+            if isinstance(value, torch.Tensor) and name != LOSS
+        }
         return found | (self._task.compared(outputs) if self._task.is_one_pass else {})
 
     def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
@@ -352,7 +358,12 @@ def _exported(module: Any, values: tuple[Any, ...]) -> Any:
 
     values = tuple(torch.cat([value, value]) for value in values)
     sizes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in values)
-    return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
+    # Distributions ask whether their parameters are allowed, and a program knows no values.
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(__debug__)
 
 
 def _by_position(

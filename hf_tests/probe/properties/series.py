@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from hf_tests.probe.properties.base import Loaded
-from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
+from hf_tests.probe.tasks import time_series_forecasting
 
 SCALE, SHIFT = 4.0, -64.0
 """Another unit and zero point, with values below zero too: where there are none, some networks
 forecast none."""
 
 PARTS = 4
-TASK = TimeSeriesForecasting()
+TASK = time_series_forecasting.TimeSeriesForecasting()
 
 
 def series_beside_change_nothing(loaded: Loaded) -> None:
     """A series has the same forecast alone and beside another in a batch."""
     import torch
 
+    both = {name: torch.cat([value, value]) for name, value in loaded.inputs.items()}
     past = loaded.inputs["past_values"]
-    found = _forecast(loaded, torch.cat([past, past.flip(1) * 0.5]))
+    both["past_values"] = torch.cat([past, past.flip(1) * 0.5])
     wanted = TASK.forecast(loaded.outputs)
-    loaded.same(found[:1], wanted, "a series' forecast differs beside another")
+    loaded.same(_forecast(loaded, both)[:1], wanted, "a series' forecast differs beside another")
 
 
 def units_carry_over(loaded: Loaded) -> None:
     """A series in another unit, from another zero, has the same forecast in that unit."""
     past = loaded.inputs["past_values"]
-    found = _forecast(loaded, past * SCALE + SHIFT)
+    found = _forecast(loaded, {**loaded.inputs, "past_values": past * SCALE + SHIFT})
     wanted = TASK.forecast(loaded.outputs) * SCALE + SHIFT
     loaded.same(found, wanted, "the forecast of a series in another unit")
 
@@ -37,12 +39,13 @@ def units_carry_over(loaded: Loaded) -> None:
 def whole_past_is_read(loaded: Loaded) -> None:
     """A series of which any quarter of the past is turned upside down has another forecast."""
     past = loaded.inputs["past_values"]
-    wanted = _forecast(loaded, past)
+    wanted = _forecast(loaded, loaded.inputs)
     for place, part in enumerate(_parts(past)):
         other = past.clone()
         other[:, part] = 2 * past.mean(1, keepdim=True) - other[:, part]
         what = f"the forecast of a series with another quarter {place + 1}"
-        loaded.different(_forecast(loaded, other), wanted, what)
+        found = _forecast(loaded, {**loaded.inputs, "past_values": other})
+        loaded.different(found, wanted, what)
 
 
 def _parts(past: Any) -> list[slice]:
@@ -50,5 +53,5 @@ def _parts(past: Any) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
-def _forecast(loaded: Loaded, past: Any) -> Any:
-    return TASK.forecast(loaded.network(past_values=past))
+def _forecast(loaded: Loaded, inputs: Mapping[str, Any]) -> Any:
+    return TASK.forecast(time_series_forecasting.run(loaded.network, inputs))
