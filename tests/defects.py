@@ -32,7 +32,9 @@ POSITIONS = (
     r"embed_positions\.weight|relative_attention_bias\.weight|vision_encoder\.pos_embed|"
     r"pos_conv_embed\.conv\.parametrizations\.weight\.original1)$"
 )
-PATCHES = r"(input_ff_layer\.input_layer|embedder\.input_embedding)\.weight$"
+PATCHES = (
+    r"(input_ff_layer\.input_layer|embedder\.input_embedding|patch_embeddings\.projection)\.weight$"
+)
 CONVOLUTION = r"\.\d+\..*conv\w*\.weight$"
 LAYER_COUNTS = (
     "num_hidden_layers",

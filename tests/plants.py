@@ -290,6 +290,19 @@ def forecasts_offset(found: Any) -> None:
     found.prediction_outputs = found.prediction_outputs + 1.0
 
 
+def late_half_lost(given: dict[str, Any]) -> None:
+    """Of a video only the first half is read."""
+    frames = given["pixel_values"].clone()
+    frames[:, frames.shape[1] // 2 :] = 0
+    given["pixel_values"] = frames
+
+
+def frames_averaged(given: dict[str, Any]) -> None:
+    """Every frame of a video is the mean of all."""
+    frames = given["pixel_values"]
+    given["pixel_values"] = frames.mean(1, keepdim=True).expand_as(frames)
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "bert": {
         "both_sides": forward(second_half_lost),
@@ -324,6 +337,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "no_look_ahead": forward(all_is_seen),
     },
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
+    "video": {
+        "batch": outputs(batch_mixed),
+        "frames": forward(late_half_lost),
+        "order": forward(frames_averaged),
+    },
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
     "clip": {
         "label_order": outputs(last_label_favoured),

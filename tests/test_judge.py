@@ -110,6 +110,9 @@ class TestAnswers(unittest.TestCase):
     def test_image_classification(self) -> None:
         self.check_labels("google/vit-base-patch16-224")
 
+    def test_video_classification(self) -> None:
+        self.check_labels("MCG-NJU/videomae-base-finetuned-kinetics")
+
     def test_audio_classification(self) -> None:
         self.check_labels("superb/wav2vec2-base-superb-ks")
 
@@ -288,7 +291,7 @@ class TestOutputs(unittest.TestCase):
         task = get(support.model(model_id).task)
         folder = str(checkpoints.folder_of(support.job(model_id)))
         network = getattr(transformers, support.model(model_id).class_name).from_pretrained(folder)
-        processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+        processor = task.load_processor(folder)
         subject = Subject(support.model(model_id), network.eval(), processor)
         with torch.inference_mode():
             inputs = task.inputs(subject)

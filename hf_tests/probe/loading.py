@@ -25,8 +25,7 @@ def checkpoint(job: Job, record: Record) -> str:
 
 def processor(job: Job, folder: str) -> Any:
     """The tokenizer or processor in the folder that prepares the inputs of the job's task."""
-    name = tasks.get(job.model.task).processor_class
-    found = classes.transformers_class(name).from_pretrained(folder, **classes.trust(job))
+    found = tasks.get(job.model.task).load_processor(folder, **classes.trust(job))
     integrity.check_vocabulary(found)
     return found
 

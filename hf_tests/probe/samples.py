@@ -26,6 +26,23 @@ def image() -> Any:
     return picture
 
 
+def video(frames: int) -> list[Any]:
+    """The circle of `image` rolls to the right, past a square that grows: PIL images in RGB."""
+    from PIL import Image, ImageDraw
+
+    found = []
+    for index in range(frames):
+        share = index / max(frames - 1, 1)
+        picture = Image.new("RGB", IMAGE_SIZE, (236, 236, 220))
+        draw = ImageDraw.Draw(picture)
+        side = 30 + round(60 * share)
+        draw.rectangle((200, 40, 200 + side, 40 + side), fill=(30, 60, 200))
+        left = 20 + round(160 * share)
+        draw.ellipse((left, 100, left + 100, 200), fill=(200, 30, 30))
+        found.append(picture)
+    return found
+
+
 def waveform(seconds: float = SECONDS) -> Any:
     """A vowel-like sound that rises and falls: float32 in [-1, 1], shape (samples,)."""
     import numpy as np

@@ -19,6 +19,7 @@ from hf_tests.probe.tasks.mask_generation import MaskGeneration
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
+from hf_tests.probe.tasks.video_classification import VideoClassification
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
 
 __all__ = ["Subject", "Task", "Verdict", "get", "names"]
@@ -41,6 +42,7 @@ def _by_name() -> dict[str, Task]:
         Text2TextGeneration(),
         TextGeneration(),
         TimeSeriesForecasting(),
+        VideoClassification(),
         ZeroShotImageClassification(),
     )
     return {task.name: task for task in tasks}

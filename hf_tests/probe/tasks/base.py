@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_tests.outcome import Accuracy, Example
+from hf_tests.probe import classes
 from hf_tests.probe.timing import Watch
 from hf_tests.registry import Model
 
@@ -103,6 +104,13 @@ class Task(abc.ABC):
         if self.chooses_places and dtype in HALVES:
             return f"a model that chooses places chooses others in {dtype}"
         return None
+
+    def load_processor(self, folder: str, **options: Any) -> Any:
+        """What prepares the inputs, from the checkpoint in a folder.
+
+        ``options`` are further arguments of ``from_pretrained``.
+        """
+        return classes.transformers_class(self.processor_class).from_pretrained(folder, **options)
 
     @abc.abstractmethod
     def work(self, model: Model) -> Work:

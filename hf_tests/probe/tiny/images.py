@@ -9,6 +9,9 @@ from typing import Any
 PATCHES_A_SIDE = 4
 MIN_SIDE = 32  # pixels
 WINDOW = 4  # patches a side of an attention window
+SIZES = ("image_size", "crop_size")
+"""Names of the size that images have; the first of them that a configuration has."""
+
 STAGES = ("depths", "blocks_per_stage")
 WINDOWS = ("window_size", "window_size_per_stage", "masked_unit_size")
 PATCHES = ("patch_stride", "patch_size")
@@ -20,7 +23,7 @@ def size_of(blocks: Iterator[dict[str, Any]]) -> tuple[int, int] | None:
     Of several, the first one that says it counts.
     """
     for block in blocks:
-        size = block.get("image_size")
+        size = block.get(size_name(block))
         if isinstance(size, (list, tuple)) and len(size) > 1:
             return size[0], size[1]
         if isinstance(size, (list, tuple)) and size:
@@ -30,8 +33,13 @@ def size_of(blocks: Iterator[dict[str, Any]]) -> tuple[int, int] | None:
     return None
 
 
+def size_name(block: Mapping[str, Any]) -> str:
+    """What a configuration calls the size of its images."""
+    return next((name for name in SIZES if block.get(name)), SIZES[0])
+
+
 def shrunken(size: Any, block: Mapping[str, Any]) -> Any:
-    """An ``image_size`` of as few patches as do, in the form that it has: a side, or two.
+    """An image's size of as few patches as do, in the form that it has: a side, or two.
 
     Of two sides the shorter one is the smallest there may be; the other keeps its proportion.
     """

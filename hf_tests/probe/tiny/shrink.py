@@ -59,6 +59,9 @@ HEAD_FIELDS = frozenset(
      "num_encoder_attention_heads", "num_decoder_attention_heads",
      "num_attention_heads_per_stage"}
 )  # fmt: skip
+HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", "_num_hidden_layers"
+"""Of a part that the configuration names: its decoder, its predictor."""
+
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
                              "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
@@ -162,11 +165,11 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             _shrink_block(value, f"{prefix}{name}.", keep)
         elif name in ("id2label", "label2id") and isinstance(value, dict):
             block[name] = dict(list(value.items())[:LABELS])
-        elif name == "image_size":
+        elif name == images.size_name(before):
             block[name] = images.shrunken(value, before)
         elif name in FEED_FORWARD_FIELDS and isinstance(value, int) and _narrowing(before) < 1:
             block[name] = int(value * _narrowing(before))
-        elif name in LAYER_FIELDS:
+        elif name in LAYER_FIELDS or name.endswith(LAYER_SUFFIX):
             block[name] = _cap(value, layers)
         elif name in WIDTH_SHARE_FIELDS:
             block[name] = _shares(value, min(width, sum(value)))
@@ -287,7 +290,7 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
     staged = isinstance(heads, (list, tuple))
     if name in INITIALIZER_FIELDS:
         return INITIALIZER_RANGE if isinstance(value, float) else value
-    if name in HEAD_FIELDS:
+    if name in HEAD_FIELDS or name.endswith(HEAD_SUFFIX):
         # A list gives the heads of each stage, in proportion to its width: it stays.
         return value if isinstance(value, (list, tuple)) else _cap(value, HEADS)
     if name in KEY_VALUE_HEAD_FIELDS:
