@@ -171,9 +171,15 @@ def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
 
 
 def _fit_lists(block: dict[str, Any], before: Any, after: Any) -> None:
-    """Shorten the lists that have an item for each layer; stages are named anew from the count."""
+    """Shorten the lists that have an item for each layer; stages are named anew from the count.
+
+    Where several layers are read, each of them is then the one before it.
+    """
+    taps = block.get("out_indices") or []
     for name, value in block.items():
         if isinstance(value, list) and len(value) == before:
             block[name] = value[:after]
     for name in ("stage_names", "out_features", "out_indices"):
         block.pop(name, None)
+    if isinstance(before, int) and len(taps) > 1:
+        block["out_indices"] = [index - 1 for index in taps]

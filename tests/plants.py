@@ -116,14 +116,16 @@ def neighbours_mixed(found: Any) -> None:
 
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    names = ("logits", "last_hidden_state", "reconstruction")
+    names = ("logits", "last_hidden_state", "reconstruction", "predicted_depth")
     name = next(item for item in names if item in found)
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
 
 
 def sides_exchanged(found: Any) -> None:
     """What was on the left of an image comes out on the right."""
-    found.reconstruction = found.reconstruction.flip(-1)
+    names = ("reconstruction", "predicted_depth")
+    name = next(item for item in names if item in found)
+    found[name] = found[name].flip(-1)
 
 
 def keypoints_shifted(found: Any) -> None:
@@ -353,6 +355,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "long_sound": wrapped(network, "generate", first_window_alone),
         "timestamps": generate(return_timestamps=False),
     },
+    "depth_map": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "restoration": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "sam": {
         "embeddings": forward(embeddings_shifted),

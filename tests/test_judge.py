@@ -226,6 +226,25 @@ class TestAnswers(unittest.TestCase):
             with self.subTest(answer=answer), self.assertRaises(WrongOutput):
                 task.judge_answer(model, outside, answer)
 
+    def test_depth_estimation(self) -> None:
+        rows = torch.arange(240.0)[:, None].expand(240, 320)
+
+        def answer(depth: torch.Tensor, picture: Any = None) -> dict[str, Any]:
+            grey = (depth - depth.min()) / (depth.max() - depth.min() or 1) * 255
+            shown = Image.fromarray(grey.numpy().astype("uint8"))
+            return {"predicted_depth": depth, "depth": picture or shown}
+
+        upside_down = Image.fromarray(rows.flip(0).numpy().astype("uint8"))
+        self.check(
+            "LiheYoung/depth-anything-small-hf",
+            answer(rows),
+            answer(rows, upside_down),
+            answer(rows.T.contiguous()),
+            answer(torch.ones(240, 320)),
+            answer(rows / 0),
+            {"predicted_depth": rows},
+        )
+
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]
             support.model("openai/clip-vit-base-patch32")

@@ -7,6 +7,7 @@ import functools
 from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
+from hf_tests.probe.tasks.depth_estimation import DepthEstimation
 from hf_tests.probe.tasks.feature_extraction import FeatureExtraction
 from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.image_classification import ImageClassification
@@ -30,6 +31,7 @@ def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
         AudioClassification(),
         AutomaticSpeechRecognition(),
+        DepthEstimation(),
         FeatureExtraction(),
         FillMask(),
         ImageClassification(),

@@ -78,7 +78,8 @@ def _arguments(model_type: str | None) -> dict[str, Any] | None:
     defaults: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         for name in vars(base).get("__annotations__", ()):
-            defaults[name] = vars(base).get(name, inspect.Parameter.empty)
+            # What it keeps under a name with an underscore it takes under the one without.
+            defaults[name.removeprefix("_")] = vars(base).get(name, inspect.Parameter.empty)
         if "__init__" in vars(base):
             for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
                 defaults[name] = parameter.default

@@ -32,7 +32,8 @@ WIDTH_FIELDS = frozenset(
     {"d_model", "n_embd", "dim", "projection_size", "embed_dim", "emb_dim", "project_dim",
      "output_dim", "embedding_dim", "lru_width", "true_hidden_size", "fpn_feature_size",
      "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents",
-     "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim"}
+     "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim",
+     "bottleneck_features", "num_relative_features", "bin_embedding_dim"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
@@ -103,6 +104,9 @@ ROTARY_SECTIONS = "mrope_section"
 
 WIDTH_SHARE_FIELDS = frozenset({"axial_pos_embds_dim"})
 """Lists whose entries add up to the model's width."""
+
+TAP_FIELDS = {"out_indices": 1, "backbone_out_indices": 0}
+"""Layers whose outputs others read, and what the first layer's output is called there."""
 
 STAGE_NAME_FIELDS = ("stage_names", "out_features")
 
@@ -195,8 +199,10 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
     for name in block:
         if f"{prefix}{name}" not in keep:
             block[name] = _fit_to_layers(name, block[name], published, left)
-    if taps and not keep & {f"{prefix}{name}" for name in ("out_indices", *STAGE_NAME_FIELDS)}:
-        block["out_indices"] = list(range(left - len(taps) + 1, left + 1))
+    if taps and not keep & {f"{prefix}{name}" for name in (*TAP_FIELDS, *STAGE_NAME_FIELDS)}:
+        for name in TAP_FIELDS & block.keys():
+            end = left + TAP_FIELDS[name]
+            block[name] = list(range(end - len(taps), end))
         for name in STAGE_NAME_FIELDS:
             block.pop(name, None)  # the configuration derives them anew
 
@@ -230,7 +236,7 @@ def _following(
     for name, part in nested(before):
         now = block[name]
         for key, old in part.items():
-            if isinstance(old, (list, tuple)) and len(old) > 1 and now[key] != old:
+            if isinstance(old, (list, tuple)) and len(old) > 1 and now.get(key, old) != old:
                 yield from ((mine, now[key]) for mine, value in own if list(value) == list(old))
                 turned, new = list(old)[::-1], list(now[key])[::-1]
                 yield from ((mine, new) for mine, value in own if list(value) == turned)
@@ -280,7 +286,7 @@ def _shares(parts: Sequence[int], total: int) -> list[int]:
 
 def _taps(block: Mapping[str, Any]) -> list[int]:
     """Indices of the layers whose outputs others read; empty where there are none, or stages."""
-    indices = block.get("out_indices")
+    indices = next((block[name] for name in TAP_FIELDS if block.get(name)), None)
     if _layers(block) is None or not isinstance(indices, (list, tuple)):
         return []
     return list(indices) if all(isinstance(index, int) for index in indices) else []
