@@ -76,7 +76,9 @@ def whole(count: int) -> dict[str, float]:
     start = time.perf_counter()
     listed = registry.load().models
     models = [
-        dataclasses.replace(listed[index % len(listed)], id=f"owner/model-{index}")
+        dataclasses.replace(
+            listed[index % len(listed)], id=f"owner/model-{index}", dependencies=(), expected=()
+        )
         for index in range(count // 2)
     ]
     chosen = plan.make(models, ["cpu", "openvino"], plan.Options())

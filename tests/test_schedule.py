@@ -217,6 +217,44 @@ class TestLongestFirst(ScheduleCase):
         )
 
 
+class TestModelFiles(ScheduleCase):
+    """A model's file is written once, with all of its devices, or with what there is at the end."""
+
+    CODE = (
+        "models = Path(sys.argv[1]).parent.parent / 'models'\n"
+        "give('passed', reason=str(len(list(models.rglob('*.json')))))"
+    )
+
+    def chosen(self) -> list[Job]:
+        return [job for pair in zip(jobs(2), jobs(2, "openvino"), strict=True) for job in pair]
+
+    def test_after_the_last_job_of_its_model(self) -> None:
+        finished = self.execute(self.chosen(), self.CODE)
+        seen = [item.results[0].reason for item in finished.outcomes]
+        self.assertEqual(seen, ["0", "0", "1", "1"])
+
+    def test_a_fault_of_our_own_loses_nothing_that_was_measured(self) -> None:
+        class Faulty(Lines):
+            def begin(self, job: Job) -> None:
+                if job.device == "openvino":
+                    raise LookupError("a fault")
+
+        folder = store.RunFolder.create(self.results)
+        with self.assertRaises(LookupError):
+            run.execute(
+                Plan(tuple(self.chosen()), ""),
+                hardware.Hardware("", "", "", "", 1, None, ()),
+                SpawnLauncher((sys.executable, "-c", support.PRELUDE + self.CODE)),
+                folder,
+                {},
+                Faulty(4, QUIET),
+            )
+        (path,) = folder.models.rglob("*.json")
+        self.assertEqual(
+            list(json.loads(path.read_text())["results"]), ["pipeline_cpu", "from_pretrained_cpu"]
+        )
+
+
 class TestRerun(ScheduleCase):
     CODE = (
         "bad = job.model.id != 'model-0' and (job.attempt == 1 or job.model.id == 'model-2')\n"

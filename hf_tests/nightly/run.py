@@ -94,9 +94,9 @@ def execute(
     """Run a plan, or what is left of it, and write the run's files into its folder.
 
     ``taken_up`` is what an earlier part of the run left. ``suspects`` names the checks that are to
-    be run once more beside those that failed, once all are in the folder's files. Each model's file
-    is written again whenever one of its jobs ends, so that an interruption, or a fault of this
-    program, loses nothing that was measured.
+    be run once more beside those that failed, once all are in the folder's files. A model's file is
+    written when the last of its jobs has ended, and for what is left when the run ends, however it
+    does; a runner that is killed leaves the streams, from which ``--resume`` writes it.
     """
     start = time.monotonic()
     described = metadata.of_run(
@@ -119,12 +119,14 @@ def execute(
                 conduct.fail_fast,
             )
         ) as schedule,
+        contextlib.closing(report),
     ):
         jobs = plan.jobs
         if conduct.longest_first:
             jobs = durations.longest_first(jobs, durations.earlier(folder.results))
         for item in schedule.run(jobs, before):
             report.add(item)
+        report.close()
         if conduct.rerun_failed:
             slow: Collection[Check] = ()
             if suspects is not None and not interruption.requested:
@@ -133,6 +135,7 @@ def execute(
             again = [job for item in report.outcomes if (job := _again(item, slow)) is not None]
             for item in schedule.rerun(again, resume.done_before(folder, again)):
                 report.add_rerun(item)
+            report.close()
         wall = time.monotonic() - start
         finished = Finished(folder, report.outcomes, interruption.requested, wall, plan.problems)
         described |= metadata.at_end() | {
@@ -168,7 +171,10 @@ class _Report:
         self._described = described
         self._places = {job.name: place for place, job in enumerate(jobs)}
         self._outcomes: dict[str, JobOutcome] = {}
-        self._by_model: dict[str, list[str]] = defaultdict(list)
+        self._by_model: dict[str, set[str]] = defaultdict(set)
+        for job in jobs:
+            self._by_model[job.model.id].add(job.name)
+        self._unwritten: set[str] = set()  # models with outcomes that their files do not tell
 
     @property
     def outcomes(self) -> tuple[JobOutcome, ...]:
@@ -176,13 +182,22 @@ class _Report:
         return self._ordered(self._outcomes)
 
     def add(self, item: JobOutcome) -> None:
-        """Take in a job's outcome and write its model's file."""
-        name = item.job.name
-        self._outcomes[name] = item
-        siblings = self._by_model[item.job.model.id]
-        if name not in siblings:
-            siblings.append(name)
-        write_model(self._folder, self._ordered(siblings), self.machine, self._described)
+        """Take in a job's outcome, and write its model's file where it was the last one."""
+        model = item.job.model.id
+        self._outcomes[item.job.name] = item
+        self._unwritten.add(model)
+        if self._by_model[model] <= self._outcomes.keys():
+            self._write(model)
+
+    def close(self) -> None:
+        """Write the files of the models that have outcomes and wait for more."""
+        for model in sorted(self._unwritten):
+            self._write(model)
+
+    def _write(self, model: str) -> None:
+        names = self._by_model[model] & self._outcomes.keys()
+        write_model(self._folder, self._ordered(names), self.machine, self._described)
+        self._unwritten.discard(model)
 
     def add_rerun(self, item: JobOutcome) -> None:
         """Put the outcome of a second attempt beside that of the first."""
