@@ -118,7 +118,7 @@ class TestReading(unittest.TestCase):
         run = json.loads(run_file.read_text())
         odds: list[Any] = [None, 7, [], [None], {"a": {}}, True, 1e308, math.nan, 10**400, "\ud800"]
         for odd in odds:
-            with self.subTest(odd):
+            with self.subTest(repr(odd)):
                 entry = dict.fromkeys(whole["results"]["pipeline_cpu"], odd)
                 figures = dict.fromkeys(whole["performance"]["pipeline_cpu"], odd)
                 document = {**whole, "results": {"pipeline_cpu": entry}}

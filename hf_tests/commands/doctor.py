@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OK, BAD = 0, 1
 WIDTH = 80
-MODELS_SHOWN = 3
+MODELS_SHOWN = 1
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +72,9 @@ def _page(found: Health) -> Iterator[str]:
             some = ", ".join(models)
             who = some if len(models) <= MODELS_SHOWN else f"{len(models)} models"
             yield from _wrap(reason if len(models) == item.of else f"{reason} [{who}]", "  ")
+        known = sum(map(len, item.known.values()))
+        if known:
+            yield from _wrap(f"{known} are known to fail there: doctor --json has why", "  ")
     yield ""
     if not found.problems:
         yield "The main job can run: python runner.py --all"

@@ -67,13 +67,15 @@ class Folder:
 class Runnable:
     """How many of the registry's models a kind of device could run here.
 
-    ``lacking`` has the models that could not, by the reason; a model may have several.
+    ``lacking`` has the models that could not, by what would have to be mended; a model may have
+    several. ``known`` has those that the registry expects to fail, by its reason.
     """
 
     device: str
     models: int
     of: int
     lacking: dict[str, tuple[str, ...]]
+    known: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -171,20 +173,22 @@ def _package(name: str, wanted: Sequence[str] | None) -> Package:
 
 def _runnable(kind: str, models: Sequence[Model], kinds: Sequence[str]) -> Runnable:
     lacking: dict[str, list[str]] = defaultdict(list)
+    known: dict[str, list[str]] = defaultdict(list)
     count = 0
     for model in models:
         reasons = _lacks(kind, model, kinds)
-        count += not reasons
+        expected = None if reasons else _expected(kind, model)
+        count += not reasons and expected is None
         for reason in reasons:
             lacking[reason].append(model.id)
-    return Runnable(
-        kind, count, len(models), {reason: tuple(ids) for reason, ids in lacking.items()}
-    )
+        if expected is not None:
+            known[expected].append(model.id)
+    by_reason = ({why: tuple(ids) for why, ids in found.items()} for found in (lacking, known))
+    return Runnable(kind, count, len(models), *by_reason)
 
 
 def _lacks(kind: str, model: Model, kinds: Sequence[str]) -> list[str]:
-    """Why none of a model's checks could pass on a kind of device here; empty where one could."""
-    methods = select.methods(kind)
+    """Why none of a model's checks can be tried on a kind of device here; empty where one can."""
     needs = (*model.dependencies, *(dependencies.OPENVINO if kind == "openvino" else ()))
     reasons = [reason for text in needs if (reason := dependencies.unmet([text])) is not None]
     if kind == "openvino" and not reasons:
@@ -198,6 +202,12 @@ def _lacks(kind: str, model: Model, kinds: Sequence[str]) -> list[str]:
         every = dependencies.transformers_classes() or frozenset()
         if model.class_name not in every:
             return [f"transformers {dependencies.version('transformers')} has no such class"]
+    return []
+
+
+def _expected(kind: str, model: Model) -> str | None:
+    """Why none of a model's checks on a kind of device can pass, if the registry knows that."""
+    methods = select.methods(kind)
     for method in methods:
         if not any(
             item.method == method
@@ -206,8 +216,8 @@ def _lacks(kind: str, model: Model, kinds: Sequence[str]) -> list[str]:
             and dependencies.applies(item.versions)
             for item in model.expected
         ):
-            return []
-    return [next(item.reason for item in model.expected if item.method in methods)]
+            return None
+    return next(item.reason for item in model.expected if item.method in methods)
 
 
 def _notes(devices: Sequence[Device]) -> tuple[str, ...]:
