@@ -305,6 +305,14 @@ def frames_averaged(given: dict[str, Any]) -> None:
     given["pixel_values"] = frames.mean(1, keepdim=True).expand_as(frames)
 
 
+def picture_lost(given: dict[str, Any]) -> None:
+    given["pixel_values"] = torch.zeros_like(given["pixel_values"])
+
+
+def text_lost(given: dict[str, Any]) -> None:
+    given["input_ids"] = torch.zeros_like(given["input_ids"])
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "bert": {
         "both_sides": forward(second_half_lost),
@@ -339,7 +347,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "no_look_ahead": forward(all_is_seen),
     },
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
-    "video": {
+    "videomae": {
         "batch": outputs(batch_mixed),
         "frames": forward(late_half_lost),
         "order": forward(frames_averaged),
@@ -349,6 +357,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "label_order": outputs(last_label_favoured),
         "logit_scale": outputs(scale_forgotten),
         "normalised": outputs(embeddings_doubled),
+    },
+    "vqa": {
+        "image": forward(picture_lost),
+        "padding": forward(mask_ignored),
+        "question": forward(text_lost),
     },
     "whisper": {
         "language_and_task": generate(language="de"),

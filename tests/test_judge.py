@@ -13,6 +13,7 @@ from PIL import Image
 from hf_tests.probe import judge, samples
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.probe.tasks import Subject, get, names
+from hf_tests.probe.tasks.zero_shot_image_classification import LABELS
 from tests import support
 
 
@@ -112,6 +113,20 @@ class TestAnswers(unittest.TestCase):
 
     def test_video_classification(self) -> None:
         self.check_labels("MCG-NJU/videomae-base-finetuned-kinetics")
+
+    def test_visual_question_answering(self) -> None:
+        def answer(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
+            return [{"answer": word, "score": score} for word, score in pairs]
+
+        self.check(
+            "dandelin/vilt-b32-finetuned-vqa",
+            answer(("a", 0.5), ("b", 0.3), ("c", 0.3)),
+            answer(("a", 0.5), ("b", 0.3)),
+            answer(("a", 0.5), ("b", 0.3), ("x", 0.2)),
+            answer(("a", 0.2), ("b", 0.3), ("c", 0.5)),
+            answer(("a", 1.5), ("b", 0.3), ("c", 0.2)),
+            [{"label": "a", "score": 0.5}] * 3,
+        )
 
     def test_audio_classification(self) -> None:
         self.check_labels("superb/wav2vec2-base-superb-ks")
@@ -262,6 +277,21 @@ class TestAnswers(unittest.TestCase):
             answer(0.6, 0.3, 0.1)[:2],
         )
         self.check("google/siglip-base-patch16-224", answer(0.6, 0.5, 0.5), answer(1.6, 0.5, 0.5))
+
+    def test_zero_shot_video_classification(self) -> None:
+        subject = Subject(support.model("microsoft/xclip-base-patch32"), None, None)
+        task = get("zero-shot-video-classification")
+        logits = torch.tensor([[2.0, 1.0, 0.5]])
+
+        def judged(logits: Any, by_text: Any) -> Any:
+            outputs = types.SimpleNamespace(logits_per_video=logits, logits_per_text=by_text)
+            return task.judge(subject, {}, outputs)
+
+        self.assertEqual(judged(logits, logits.T).predictions[0]["label"], LABELS[0])
+        flat = logits * 0
+        for wrong in ((logits, logits.T + 1), (logits[:, :2], logits.T), (flat, flat.T)):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                judged(*wrong)
 
     def test_automatic_speech_recognition(self) -> None:
         self.check("openai/whisper-tiny", {"text": " hello"}, {"text": None}, {"words": []}, ["x"])

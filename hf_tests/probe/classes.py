@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ def transformers_class(name: str) -> Any:
     except AttributeError:
         version = dependencies.version("transformers")
         raise NotImplementedError(f"transformers {version} has no class {name!r}") from None
+
+
+def parameters_of(name: str) -> dict[str, inspect.Parameter]:
+    """What the networks of the class of that name take by name."""
+    found = list(inspect.signature(transformers_class(name).forward).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {item.name: item for item in found if item.kind in named}
 
 
 def model_class(job: Job, folder: str) -> Any:

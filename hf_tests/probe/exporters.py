@@ -22,6 +22,9 @@ TRACED, EXPORTED = "torch.jit.trace", "torch.export"
 """The two forms in which the second takes a torch model."""
 
 GRAPH = "model.xml"
+SEED = "op_seed"
+"""An attribute of operations that draw at random: of 0 they draw anew at each inference."""
+
 LOSS = "loss"
 """An output of training, which some networks give for other reasons too."""
 
@@ -180,8 +183,8 @@ class ConvertModel:
         network = reference.load(self._checkpoint, self._job)
         _spell_out_experts(network)
         with torch.inference_mode():
-            arguments, names = self._call(network)
-            module = _by_position(network, tuple(arguments), names, self._tensors)
+            arguments, settings, names = self._call(network)
+            module = _by_position(network, tuple(arguments), settings, names, self._tensors)
             values = tuple(arguments.values())
             graph, program = None, TRACED
             refused: Exception | None = None
@@ -195,19 +198,29 @@ class ConvertModel:
                     graph, program = openvino.convert_model(_exported(module, values)), EXPORTED
                 except Exception as error:
                     raise error from refused
+        for operation in graph.get_ops():
+            if SEED in operation.get_attributes():
+                operation.set_attribute(SEED, 1)
         openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
         return {"inputs": list(arguments), "outputs": names, "program": program}
 
-    def _call(self, network: Any) -> tuple[dict[str, Any], list[str]]:
-        """The tensors by name that the network is given, and the names of those that it returns."""
+    def _call(self, network: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        """The tensors by name that the network is given, what else, and what it returns by name."""
+        import torch
+
         if not self._task.is_one_pass:
-            return self._inputs, ["logits"]
+            return self._inputs, {}, ["logits"]
         call = _FirstCall(network)
         outputs = self._task.run(
             tasks.Subject(self._job.model, call, self._processor), self._inputs
         )
-        given = {name: value for name, value in call.arguments.items() if value is not None}
-        return given, list(self._tensors(outputs))
+        tensors, settings = {}, {}
+        for name, value in call.arguments.items():
+            if isinstance(value, torch.Tensor):
+                tensors[name] = value
+            elif value is not None:
+                settings[name] = value
+        return tensors, settings, list(self._tensors(outputs))
 
     def _tensors(self, outputs: Any) -> dict[str, Any]:
         """What the network returns, by name: its tensors, and those that the task finds within."""
@@ -327,6 +340,7 @@ class _FirstCall:
         self.config = network.config
         self.arguments: dict[str, Any] = {}
         self._network = network
+        self.forward = network.forward  # whose signature says what it takes
 
     def __call__(self, **arguments: Any) -> Any:
         if self.arguments:
@@ -369,6 +383,7 @@ def _exported(module: Any, values: tuple[Any, ...]) -> Any:
 def _by_position(
     network: Any,
     inputs: tuple[str, ...],
+    settings: Mapping[str, Any],
     outputs: Sequence[str],
     tensors: Callable[[Any], Mapping[str, Any]],
 ) -> Any:
@@ -379,7 +394,8 @@ def _by_position(
     import torch
 
     # A cache is no tensor, so it could not leave the graph.
-    settings = {"use_cache": False} if "use_cache" in _parameters(network) else {}
+    no_cache = {"use_cache": False} if "use_cache" in _parameters(network) else {}
+    named = {**no_cache, **settings}
 
     class ByPosition(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -387,7 +403,7 @@ def _by_position(
             self.network = network
 
         def forward(self, *values: Any) -> tuple[Any, ...]:
-            found = tensors(self.network(**dict(zip(inputs, values, strict=True)), **settings))
+            found = tensors(self.network(**dict(zip(inputs, values, strict=True)), **named))
             return tuple(found[name] for name in outputs)
 
     return ByPosition().eval()

@@ -1,28 +1,35 @@
-"""Properties of dual encoders, which score images against texts."""
+"""Properties of dual encoders, which score images or videos against texts."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
 
 
 def embeddings_are_normalised(loaded: Loaded) -> None:
-    """Embeddings of images and texts have a length of one."""
+    """Embeddings of images, or videos, and texts have a length of one."""
     outputs = loaded.outputs
-    for name in ("image_embeds", "text_embeds"):
+    for name in (f"{_seen(outputs)}_embeds", "text_embeds"):
         off = float((outputs[name].double().norm(dim=-1) - 1.0).abs().max())
         require(off <= loaded.tolerance, f"{name}: lengths are off one by {off:.2g}")
 
 
 def logit_scale_is_applied(loaded: Loaded) -> None:
-    """Logits are the embeddings' products times the exponential of the learned scale."""
-    outputs = loaded.outputs
-    products = outputs.image_embeds.double() @ outputs.text_embeds.double().T
-    logits = products * loaded.network.logit_scale.double().exp()
-    bias = getattr(loaded.network, "logit_bias", None)
+    """Logits are the embeddings' products times the learned scale, or over the temperature."""
+    outputs, network = loaded.outputs, loaded.network
+    seen = _seen(outputs)
+    # Texts may have embeddings of their own for each video.
+    products = (outputs[f"{seen}_embeds"].double()[:, None] * outputs.text_embeds.double()).sum(-1)
+    if hasattr(network, "temperature"):
+        logits = products / network.temperature.double()
+    else:
+        logits = products * network.logit_scale.double().exp()
+    bias = getattr(network, "logit_bias", None)
     if bias is not None:
         logits = logits + bias.double()
-    loaded.same(outputs.logits_per_image, logits, "logits are not the scaled products")
+    loaded.same(outputs[f"logits_per_{seen}"], logits, "logits are not the scaled products")
 
 
 def order_of_labels_changes_nothing(loaded: Loaded) -> None:
@@ -33,6 +40,11 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
         if name in loaded.tokenizer.model_input_names
     }
     turned = {name: value.roll(1, 0) for name, value in per_label.items()}
-    found = loaded.network(**{**loaded.inputs, **turned}).logits_per_image
-    wanted = loaded.outputs.logits_per_image
-    loaded.same(found, wanted.roll(1, 1), "a label's logit depends on its place")
+    name = f"logits_per_{_seen(loaded.outputs)}"
+    found = loaded.network(**{**loaded.inputs, **turned})[name]
+    loaded.same(found, loaded.outputs[name].roll(1, 1), "a label's logit depends on its place")
+
+
+def _seen(outputs: Any) -> str:
+    """What is held against texts: an image, or a video."""
+    return next(name for name in ("image", "video") if f"{name}_embeds" in outputs)

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_tests.probe.properties.base import Loaded
-from hf_tests.probe.tasks import time_series_forecasting
+from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 
 SCALE, SHIFT = 4.0, -64.0
 """Another unit and zero point, with values below zero too: where there are none, some networks
 forecast none."""
 
 PARTS = 4
-TASK = time_series_forecasting.TimeSeriesForecasting()
+TASK = TimeSeriesForecasting()
 
 
 def series_beside_change_nothing(loaded: Loaded) -> None:
@@ -54,4 +55,4 @@ def _parts(past: Any) -> list[slice]:
 
 
 def _forecast(loaded: Loaded, inputs: Mapping[str, Any]) -> Any:
-    return TASK.forecast(time_series_forecasting.run(loaded.network, inputs))
+    return TASK.forecast(base.run_alike(loaded.network, inputs))

@@ -21,7 +21,9 @@ from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
+from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
+from hf_tests.probe.tasks.zero_shot_video_classification import ZeroShotVideoClassification
 
 __all__ = ["Subject", "Task", "Verdict", "get", "names"]
 
@@ -45,7 +47,9 @@ def _by_name() -> dict[str, Task]:
         TextGeneration(),
         TimeSeriesForecasting(),
         VideoClassification(),
+        VisualQuestionAnswering(),
         ZeroShotImageClassification(),
+        ZeroShotVideoClassification(),
     )
     return {task.name: task for task in tasks}
 

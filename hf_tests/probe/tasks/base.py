@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from hf_tests.probe.timing import Watch
 from hf_tests.registry import Model
 
 TOP_K = 5
+SEED = 0
 HALVES = ("bfloat16", "float16")
 NEW_TOKENS = 12
 TEXT_LIMIT = 400  # characters of a text kept in a result
@@ -191,3 +193,18 @@ def short(text: str) -> str:
 def vocabulary_size(config: Any) -> int:
     """Rows of the output layer that the configuration promises."""
     return int(config.get_text_config().vocab_size)
+
+
+def run_alike(network: Any, inputs: Mapping[str, Any]) -> Any:
+    """The outputs of a network that draws something at random, as keys to attend to: drawn alike.
+
+    One that would compute the loss of its training too is told not to.
+    """
+    import torch
+
+    taken = inspect.signature(getattr(network, "forward", network)).parameters
+    settings = {"return_loss": False} if "return_loss" in taken else {}
+    devices = {value.device for value in inputs.values() if value.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):
+        torch.manual_seed(SEED)
+        return network(**inputs, **settings)

@@ -34,7 +34,7 @@ class ImageFeatureExtraction(features.Features):
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         given = self._given(subject)
-        taken = _parameters(subject.model)
+        taken = classes.parameters_of(subject.model.class_name)
         found = {_argument(name, list(taken)): value for name, value in given.items()}
         if NOISE in taken:
             found[NOISE] = _noise(subject.model, found[PIXELS])
@@ -44,7 +44,7 @@ class ImageFeatureExtraction(features.Features):
         given = self._given(subject)
         lacking = [
             name
-            for name, parameter in _parameters(subject.model).items()
+            for name, parameter in classes.parameters_of(subject.model.class_name).items()
             if parameter.default is inspect.Parameter.empty and name not in given
         ]
         if not lacking:
@@ -67,14 +67,6 @@ class ImageFeatureExtraction(features.Features):
     def repeated(self, value: Any, size: int) -> Any:
         # Images of any size are one sequence of patches: one image behind the other.
         return value.repeat(size, *[1] * (value.dim() - 1))
-
-
-def _parameters(model: Model) -> dict[str, inspect.Parameter]:
-    """What the model's network takes by name."""
-    forward = classes.transformers_class(model.class_name).forward
-    found = list(inspect.signature(forward).parameters.values())[1:]
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {item.name: item for item in found if item.kind in named}
 
 
 def _argument(name: str, taken: Collection[str]) -> str:

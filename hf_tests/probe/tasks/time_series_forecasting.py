@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from hf_tests.outcome import Example
@@ -20,7 +19,6 @@ QUANTILES = "full_predictions"
 """The forecast with its quantiles beside it, of the networks that give them."""
 
 HORIZONS = ("prediction_length", "horizon_length")
-SEED = 0
 SHOWN = 5  # steps of a forecast that a result shows
 
 
@@ -54,7 +52,7 @@ class TimeSeriesForecasting(base.Task):
         return found | _around(config, series, past) if future else found
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return run(subject.network, inputs)
+        return base.run_alike(subject.network, inputs)
 
     def compared(self, outputs: Any) -> dict[str, Any]:
         found = {self.forecast_name(outputs): self.forecast(outputs)}
@@ -107,16 +105,6 @@ class TimeSeriesForecasting(base.Task):
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         raise NotImplementedError(f"transformers has no {self.name} pipeline")
-
-
-def run(network: Any, inputs: Mapping[str, Any]) -> Any:
-    """The network's outputs; what it draws at random, as some do their keys, is drawn alike."""
-    import torch
-
-    devices = {value.device for value in inputs.values() if value.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(SEED)
-        return network(**inputs)
 
 
 def _around(config: Any, series: Any, past: int) -> dict[str, Any]:

@@ -19,29 +19,34 @@ class ZeroShotImageClassification(base.Task):
     name = "zero-shot-image-classification"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForZeroShotImageClassification"
-    compared_outputs = ("logits_per_image", "image_embeds", "text_embeds")
+    seen = "image"
+    """What outputs call that which is scored."""
+
+    @property
+    def compared_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (f"logits_per_{self.seen}", f"{self.seen}_embeds", "text_embeds")
 
     def labels(self, model: Model) -> list[str]:
         """The model's sample labels."""
         return list(model.samples.get("labels", LABELS))
 
     def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
+        return base.Work(1, f"{self.seen}s")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return self._encoded(subject, samples.image(), self.labels(subject.model))
+        return self._encoded(subject, self.labels(subject.model), images=samples.image())
 
-    def _encoded(self, subject: base.Subject, image: Any, labels: list[str]) -> dict[str, Any]:
+    def _encoded(self, subject: base.Subject, labels: list[str], **seen: Any) -> dict[str, Any]:
         texts = [TEMPLATE.format(label) for label in labels]
         # The padding that models of independent scores were trained with is to full length.
         padding = "max_length" if subject.model.scores == "independent" else True
         return dict(
             subject.processor(
                 text=texts,
-                images=image,
                 return_tensors="pt",
                 padding=padding,
                 truncation=True,
+                **seen,
             )
         )
 
@@ -51,16 +56,17 @@ class ZeroShotImageClassification(base.Task):
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         labels = self.labels(subject.model)
-        logits = outputs.logits_per_image.float().cpu()
-        judge.shape(logits, (1, len(labels)), "logits_per_image")
-        judge.finite(logits, "logits_per_image")
-        judge.varied(logits, "logits_per_image")
+        name = self.compared_outputs[0]
+        logits = getattr(outputs, name).float().cpu()
+        judge.shape(logits, (1, len(labels)), name)
+        judge.finite(logits, name)
+        judge.varied(logits, name)
         by_text = outputs.logits_per_text.float().cpu()
         judge.shape(by_text, (len(labels), 1), "logits_per_text")
         difference = float((logits - by_text.T).abs().max())
         judge.require(
             difference <= judge.ROUNDING * max(1.0, float(logits.abs().max())),
-            f"logits_per_text is not logits_per_image transposed: off by {difference}",
+            f"logits_per_text is not {name} transposed: off by {difference}",
         )
         independent = subject.model.scores == "independent"
         values = (logits[0].sigmoid() if independent else logits[0].softmax(-1)).tolist()
@@ -93,6 +99,6 @@ class ZeroShotImageClassification(base.Task):
         labels = [label for label, _ in drawn]
         right = 0
         for label, image in drawn:
-            scores = subject.network(**place(self._encoded(subject, image, labels)))
+            scores = subject.network(**place(self._encoded(subject, labels, images=image)))
             right += labels[int(scores.logits_per_image[0].argmax())] == label
         return Accuracy("drawn shapes", right / len(drawn), len(drawn), "share right")

@@ -18,6 +18,9 @@ CONSTANT_NOISE = 0.02
 """Spread added to parameters that are initialised to one constant: a bias of zeros would hide
 that it is never added."""
 
+POSITIONS = "position"
+"""In the names of parameters that stand for places."""
+
 STATISTICS_BATCH = 8  # images
 
 
@@ -59,12 +62,15 @@ def _save_model(
     import torch
     import transformers
 
-    config = config_class.from_dict(values)
+    config = config_class.from_dict(copy.deepcopy(values))  # some take parts out of what they get
     network = classes.transformers_class(model.class_name)(config).eval()
     with torch.no_grad():
-        for parameter in network.parameters():
+        for name, parameter in network.named_parameters():
             if parameter.is_floating_point() and parameter.numel() > 1 and parameter.std() == 0:
-                parameter.add_(torch.randn_like(parameter) * CONSTANT_NOISE)
+                # Places that are all alike until they are trained would hardly count so.
+                is_place = POSITIONS in name and parameter.dim() > 1
+                spread = shrink.INITIALIZER_RANGE if is_place else CONSTANT_NOISE
+                parameter.add_(torch.randn_like(parameter) * spread)
         _set_statistics(network, values)
     if model.generation:
         entries = vocabulary.resolve(model.generation, tokenizer)

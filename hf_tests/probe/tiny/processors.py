@@ -23,6 +23,8 @@ PATCH_SETTINGS = {
 }
 """How an image processor cuts patches, and what a configuration calls it."""
 
+SHORTEST = "shortest_edge"
+
 
 def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], folder: Path) -> Any:
     """The model's tokenizer, trained small; None for a model that reads no text."""
@@ -153,21 +155,23 @@ def _image_processor(
     crop = getattr(default, "crop_size", None)
     if size is not None:
         sides = {"height": size[0], "width": size[1]}
-        old = dict(crop or {}).get("height") or size[0]
+        cut = {name: value for name, value in dict(crop or {}).items() if value}
+        old = cut.get("height") or cut.get(SHORTEST) or size[0]
         if crop:
-            arguments["crop_size"] = sides
+            arguments["crop_size"] = {SHORTEST: min(size)} if SHORTEST in cut else sides
         if getattr(default, "pad_size", None):
             arguments["pad_size"] = sides
         # One that cuts an image into tiles may have a larger one.
-        tiles = hasattr(default, "max_image_size")
+        free = {"longest_edge"} if not hasattr(default, "max_image_size") else set()
+        free |= {SHORTEST} if not cut else set()
         given = {
             name: value
             for name, value in dict(getattr(default, "size", None) or {}).items()
             if value
         }
         resized = {
-            name: min(value, max(size))
-            if list(given) == ["longest_edge"] and not tiles
+            name: min(value, min(size) if name == SHORTEST else max(size))
+            if len(given) == 1 and name in free
             else _resize(name, value, sides, old)
             for name, value in given.items()
         }
@@ -188,7 +192,7 @@ def _image_processor(
 def _resize(name: str, size: int, sides: Mapping[str, int], old_crop: int) -> int:
     if name in sides:
         return sides[name]
-    if name == "shortest_edge":
+    if name == SHORTEST:
         side = min(sides.values())
         return side if size == old_crop else round(size * side / old_crop)
     return size  # longest_edge: the model keeps its own resolution

@@ -49,7 +49,7 @@ LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_encoder_layers",
      "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths",
      "blocks_per_stage", "n_attn_blocks", "num_block_repeats", "stage_num_blocks",
-     "stage_numb_of_layers"}
+     "stage_numb_of_layers", "l_layers", "x_layers", "r_layers"}
 )  # fmt: skip
 STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 """Heads of what attends not: they say nothing of the width of a head of attention."""
@@ -96,6 +96,9 @@ FEATURE_SIZES_SUFFIX = "feature_sizes"
 """Sizes of maps that are made of an image: they follow its size."""
 
 VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_size")
+LABELS_SUFFIX = "_labels"
+"""Numbers of answers, or of kinds of objects, that are told apart."""
+
 LAYER_INDEX_FIELDS = frozenset(
     {"global_attn_indexes", "attn_layer_indices", "global_attention_blocks"}
 )
@@ -338,6 +341,7 @@ def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ..
         (RANK, frozenset(), RANK_SUFFIXES),
         (WIDTH, CHANNEL_LIST_FIELDS | CHANNEL_GROUP_FIELDS, ()),
         (VOCABULARY, frozenset(), VOCABULARY_SUFFIXES),
+        (LABELS, frozenset(), (LABELS_SUFFIX,)),
     )
 
 

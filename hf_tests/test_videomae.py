@@ -1,6 +1,6 @@
 """Video models: images in an order."""
 
-if __package__ in (None, ""):  # run as a file: python hf_tests/test_video.py
+if __package__ in (None, ""):  # run as a file: python hf_tests/test_videomae.py
     import pathlib
     import sys
 
@@ -11,10 +11,10 @@ from hf_tests.probe.properties import images, videos
 from hf_tests.probe.properties.base import Loaded
 
 
-class TestVideo(family.FamilyTestCase):
-    """The video family of the registry."""
+class TestVideomae(family.FamilyTestCase):
+    """The videomae family of the registry."""
 
-    family = "video"
+    family = "videomae"
 
     def property_batch(self, loaded: Loaded) -> None:
         """Videos beside it in a batch do not change a video's answer."""
@@ -30,4 +30,4 @@ class TestVideo(family.FamilyTestCase):
 
 
 if __name__ == "__main__":
-    module_cli.main(TestVideo)
+    module_cli.main(TestVideomae)
