@@ -11,6 +11,8 @@ import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from hf_tests import stream
 from hf_tests.isolation import base, environment, launcher_of
 from hf_tests.isolation.auto import AutoLauncher
@@ -25,6 +27,8 @@ from tests import support
 IMPORTS = """
 import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
+import psutil
+
 from hf_tests import stream
 from hf_tests.job import Job, result_for
 """
@@ -292,6 +296,47 @@ class TestForkedEndings(TestEndings):
             assert done.ending is not None
             self.assertIsNone(done.ending.exit_status, "nobody could ask for it")
 
+    def test_the_next_job_s_process_waits_already(self) -> None:
+        """It outlives what a job leaves behind, is replaced when killed, and leaves at the end."""
+        note = self.folder / "pids"
+        code = (
+            "subprocess.Popen(['sleep', '60'])\n"
+            f"with open({str(note)!r}, 'a') as file: print(os.getppid(), os.getpid(), file=file)\n"
+            f"{PASSED}"
+        )
+        waiting: list[int] = []
+
+        def look() -> None:
+            (copy, _), *_ = pids()
+            (spare,) = psutil.Process(copy).children()
+            waiting.append(spare.pid)
+            spare.kill()
+            self.assert_ends(spare)
+
+        def pids() -> list[list[int]]:
+            return [[int(word) for word in line.split()] for line in note.read_text().splitlines()]
+
+        launcher = self.launcher(code)
+        for done in self.run_twice(launcher, look):
+            self.assertEqual([result.status for result in done.results], ["passed", "passed"])
+        (copy, first), (same, second) = pids()
+        self.assertEqual(copy, same, "the copy itself lives")
+        self.assertNotIn(second, [first, *waiting])
+        (spare,) = psutil.Process(copy).children()
+        job, path = support.job("bert-base-uncased"), self.folder / "third"
+        launcher.run(job, path, self.log, lambda: True)
+        self.assertEqual(pids()[2][1], spare.pid, "the third job had the one that waited")
+        (spare,) = psutil.Process(copy).children()
+        launcher.close()
+        self.assert_ends(spare)
+
+    def assert_ends(self, process: psutil.Process) -> None:
+        """It is gone within seconds, or waits for its parent to notice."""
+        deadline = time.monotonic() + 10
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
     def test_a_job_cannot_change_the_next(self) -> None:
         code = (
             "seen = os.environ.get('LEFT', 'nothing') + getattr(sys, 'LEFT', '')\n"
@@ -321,7 +366,7 @@ class TestAuto(unittest.TestCase):
             "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
             "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
             "ended before it was ready": "os._exit(1)",
-            "dies when it is asked to fork": "server._run_job = lambda *request: os._exit(1)",
+            "dies when it is asked to fork": "server._Child = lambda channel: os._exit(1)",
             "dies when it is asked for a copy": "server._reply = lambda channel, event, **_: "
             "channel.send(b'{\"event\": \"ready\"}') if event == 'ready' else os._exit(1)",
         }
