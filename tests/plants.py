@@ -116,7 +116,7 @@ def neighbours_mixed(found: Any) -> None:
 
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    names = ("logits", "last_hidden_state", "reconstruction", "predicted_depth")
+    names = ("logits", "last_hidden_state", "reconstruction", "predicted_depth", "audio_values")
     name = next(item for item in names if item in found)
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
 
@@ -126,6 +126,16 @@ def sides_exchanged(found: Any) -> None:
     names = ("reconstruction", "predicted_depth")
     name = next(item for item in names if item in found)
     found[name] = found[name].flip(-1)
+
+
+def sound_backwards(found: Any) -> None:
+    """A sound comes back from its end to its beginning."""
+    found.audio_values = found.audio_values.flip(-1)
+
+
+def sound_louder(found: Any) -> Any:
+    """What is decoded by itself is louder than what one call gives."""
+    return type(found)(audio_values=found.audio_values * 1.01)
 
 
 def keypoints_shifted(found: Any) -> None:
@@ -386,6 +396,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "batch": outputs(first_scores_doubled),
         "exchange": outputs(first_image_favoured),
         "mutual": outputs(matches_one_further),
+    },
+    "codec": {
+        "batch": outputs(batch_mixed),
+        "codes": wrapped(network, "decode", after=sound_louder),
+        "time": outputs(sound_backwards),
     },
     "longformer": {
         "both_sides": forward(second_half_lost),

@@ -205,8 +205,36 @@ class TestAnswers(unittest.TestCase):
         ):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, {**right, **wrong})
-        self.assertIn("chooses places", task.lacks("float16") or "")
-        self.assertIsNone(task.lacks("float32"))
+        self.assertIn("chooses places", task.lacks("float16", subject.model) or "")
+        self.assertIsNone(task.lacks("float32", subject.model))
+
+    def test_audio_coding(self) -> None:
+        task, processor = get("audio-coding"), types.SimpleNamespace(sampling_rate=8000)
+        codec = support.model("facebook/encodec_24khz")
+        config = types.SimpleNamespace(config=types.SimpleNamespace(codebook_size=4))
+        subject = Subject(codec, config, processor)
+        wave = torch.linspace(-1, 1, 8000)[None, None]
+        right = {"audio_values": wave, "audio_codes": torch.tensor([[[[0, 3, 1], [2, 2, 2]]]])}
+        (said,) = task.judge(subject, {}, right).predictions
+        self.assertEqual((said["codebooks"], said["frames"]), (2, 3))
+        self.assertEqual(said["first_codes"], [0, 3, 1])
+        for wrong in (
+            {"audio_values": wave * torch.nan},
+            {"audio_values": wave * 0},
+            {"audio_values": wave[..., :4000]},
+            {"audio_values": torch.cat([wave, wave])},
+            {"audio_codes": right["audio_codes"] + 1},
+            {"audio_codes": right["audio_codes"] - 1},
+            {"audio_codes": right["audio_codes"] * 0},
+            {"audio_codes": right["audio_codes"] / 2},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {**right, **wrong})
+        with self.assertRaisesRegex(WrongOutput, "neither a sound nor latents"):
+            task.judge(subject, {}, {"audio_codes": right["audio_codes"]})
+        self.assertIn("chooses among codes", task.lacks("bfloat16", codec) or "")
+        self.assertIsNone(task.lacks("bfloat16", support.model("dg845/univnet-dev")))
+        self.assertIsNone(task.lacks("float32", codec))
 
     def test_keypoint_matching(self) -> None:
         def item(x: int, y: int, score: float) -> dict[str, Any]:

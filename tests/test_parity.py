@@ -316,7 +316,7 @@ class TestPlanted(unittest.TestCase):
         names = [
             family.name
             for family in support.shipped().families
-            if tasks.get(family.task).lacks(dtype) is None
+            if tasks.get(family.task).lacks(dtype, support.model(family.default_model)) is None
         ]
         spawn = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn) as pool:

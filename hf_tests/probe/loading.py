@@ -15,7 +15,7 @@ def checkpoint(job: Job, record: Record) -> str:
     Raises Skip where its task has nothing to compare in the job's dtype, and what
     `checkpoints.folder_of` does.
     """
-    lacks = tasks.get(job.model.task).lacks(job.dtype)
+    lacks = tasks.get(job.model.task).lacks(job.dtype, job.model)
     if lacks is not None:
         raise Skip(lacks, "unsupported", of_dtype=True)
     with record.timed(checkpoints.stage_of(job)):

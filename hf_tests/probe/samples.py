@@ -43,13 +43,16 @@ def video(frames: int) -> list[Any]:
     return found
 
 
-def waveform(seconds: float = SECONDS) -> Any:
-    """A vowel-like sound that rises and falls: float32 in [-1, 1], shape (samples,)."""
+def waveform(seconds: float = SECONDS, rate: int = SAMPLING_RATE) -> Any:
+    """A vowel-like sound that rises and falls: float32 in [-1, 1], shape (samples,).
+
+    ``rate`` is that of its samples in Hz.
+    """
     import numpy as np
 
-    time = np.arange(int(seconds * SAMPLING_RATE)) / SAMPLING_RATE
+    time = np.arange(int(seconds * rate)) / rate
     pitch = 140.0 + 40.0 * np.sin(2 * np.pi * 0.8 * time)  # Hz
-    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLING_RATE
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
     voice = sum(np.sin(phase * harmonic) / harmonic for harmonic in range(1, 9))
     syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 3.0 * time)
     sound = voice * syllables

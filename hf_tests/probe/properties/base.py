@@ -40,12 +40,17 @@ class Loaded:
         self.outputs = outputs
         self.tolerance = tolerance
         self.worst: float | None = None
+        self._subject = subject
         self._task = tasks.get(subject.model.task)
         self._made: dict[str, Any] = {}
 
     def answer(self, outputs: Any) -> Any:
         """The tensor among a network's outputs that speaks for them: logits, or features."""
         return self._task.answer(outputs)
+
+    def run(self, inputs: Mapping[str, Any]) -> Any:
+        """One inference on other inputs, as the task makes it."""
+        return self._task.run(self._subject, dict(inputs))
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What several properties need and is dear to make, kept under a name."""

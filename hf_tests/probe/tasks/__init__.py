@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from hf_tests.probe.tasks.audio_classification import AudioClassification
+from hf_tests.probe.tasks.audio_coding import AudioCoding
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
 from hf_tests.probe.tasks.depth_estimation import DepthEstimation
@@ -32,6 +33,7 @@ __all__ = ["Subject", "Task", "Verdict", "get", "names"]
 def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
         AudioClassification(),
+        AudioCoding(),
         AutomaticSpeechRecognition(),
         DepthEstimation(),
         FeatureExtraction(),

@@ -101,8 +101,9 @@ class Task(abc.ABC):
         del class_name
         return self.openvino_class
 
-    def lacks(self, dtype: str) -> str | None:
-        """Why a check in a dtype has nothing to compare; None where it has."""
+    def lacks(self, dtype: str, model: Model) -> str | None:
+        """Why a check of a model in a dtype has nothing to compare; None where it has."""
+        del model
         if self.chooses_places and dtype in HALVES:
             return f"a model that chooses places chooses others in {dtype}"
         return None

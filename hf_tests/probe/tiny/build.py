@@ -11,7 +11,7 @@ from typing import Any
 
 from hf_tests import dependencies
 from hf_tests.probe import classes
-from hf_tests.probe.tiny import derived, images, processors, shrink, vocabulary
+from hf_tests.probe.tiny import derived, images, processors, shrink, sounds, vocabulary
 from hf_tests.registry import Model
 
 CONSTANT_NOISE = 0.02
@@ -72,6 +72,8 @@ def _save_model(
                 spread = shrink.INITIALIZER_RANGE if is_place else CONSTANT_NOISE
                 parameter.add_(torch.randn_like(parameter) * spread)
         _set_statistics(network, values)
+        sounds.fill_codebooks(network)
+        sounds.keep_loudness(network)
     if model.generation:
         entries = vocabulary.resolve(model.generation, tokenizer)
         settings = network.generation_config.to_dict() | entries

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hf_tests.probe.tiny import images
+from hf_tests.probe.tiny import images, sounds
 
 WIDTH = 32
 HEADS = 4
@@ -33,7 +33,8 @@ WIDTH_FIELDS = frozenset(
      "output_dim", "embedding_dim", "lru_width", "true_hidden_size", "fpn_feature_size",
      "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents",
      "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim",
-     "bottleneck_features", "num_relative_features", "bin_embedding_dim"}
+     "bottleneck_features", "num_relative_features", "bin_embedding_dim",
+     "codebook_dim", "vector_quantization_hidden_dimension"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
@@ -159,7 +160,7 @@ def image_size(values: dict[str, Any]) -> tuple[int, int] | None:
 
 def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> None:
     before = copy.deepcopy(block)
-    heads = _heads(block)
+    heads, doubled = _heads(block), sounds.doublings(block)
     width = STAGED_HEAD_DIM * heads[0] if isinstance(heads, (list, tuple)) else WIDTH
     taps = _taps(block)
     layers = max(LAYERS, len(taps))
@@ -176,6 +177,8 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = images.shrunken(value, before)
         elif name in FEED_FORWARD_FIELDS and isinstance(value, int) and _narrowing(before) < 1:
             block[name] = int(value * _narrowing(before))
+        elif doubled and name in sounds.FIELDS and isinstance(value, (int, float)):
+            block[name] = sounds.shrunken(name, value, doubled)
         elif name in LAYER_FIELDS or name.endswith(LAYER_SUFFIX):
             block[name] = _cap(value, layers)
         elif name in WIDTH_SHARE_FIELDS:
