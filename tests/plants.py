@@ -323,6 +323,11 @@ def text_lost(given: dict[str, Any]) -> None:
     given["input_ids"] = torch.zeros_like(given["input_ids"])
 
 
+def places_lost(given: dict[str, Any]) -> None:
+    """All words stand in one corner."""
+    given["bbox"] = torch.zeros_like(given["bbox"])
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "bert": {
         "both_sides": forward(second_half_lost),
@@ -356,6 +361,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "left_padding": forward(mask_ignored),
         "no_look_ahead": forward(all_is_seen),
     },
+    "document": {"padding": forward(mask_ignored), "places": forward(places_lost)},
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
     "videomae": {
         "batch": outputs(batch_mixed),

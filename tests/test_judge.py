@@ -128,6 +128,56 @@ class TestAnswers(unittest.TestCase):
             [{"label": "a", "score": 0.5}] * 3,
         )
 
+    def test_document_question_answering(self) -> None:
+        def item(answer: str, start: int, end: int, score: float = 0.5) -> dict[str, Any]:
+            return {"answer": answer, "score": score, "start": start, "end": end}
+
+        module = "hf_tests.probe.tasks.document_question_answering._score"
+        with mock.patch(module, return_value=0.5):
+            self.check(
+                "microsoft/layoutlmv3-base",
+                [item("Date: 12 March", 1, 3)],
+                [],
+                [item("Date: 12 March", 1, 2)],
+                [item("Date: 12 March", 1, 3, 1.5)],
+                [item("Date: 12 March", 1, 3, 0.4)],  # as without the image
+                [{"answer": "Date:", "score": 0.5}],
+            )
+
+    def test_document_text_generation(self) -> None:
+        model = support.model("microsoft/udop-large")
+        with self.assertRaisesRegex(NotImplementedError, "has no document-text-generation"):
+            get(model.task).judge_answer(model, None, [])
+
+    def test_table_question_answering(self) -> None:
+        model = support.model("google/tapas-base-finetuned-wtq")
+        task, outside = get(model.task), pipe(aggregation_labels={0: "NONE", 1: "SUM"})
+        right = {
+            "answer": "SUM > Lima, 13",
+            "coordinates": [(1, 0), (1, 2)],
+            "cells": ["Lima", "13"],
+            "aggregator": "SUM",
+        }
+        task.judge_answer(model, outside, right)
+        for wrong in (
+            {"cells": ["Lima", "18"]},
+            {"coordinates": [(1, 0)]},
+            {"answer": "Oslo"},
+            {"aggregator": "MEAN"},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge_answer(model, outside, {**right, **wrong})
+
+    def test_scene_text_recognition(self) -> None:
+        settings = types.SimpleNamespace(config=types.SimpleNamespace(max_token_length=2))
+        subject = Subject(support.model("alibaba-damo/mgp-str-base"), settings, None)
+        task, letters = get(subject.model.task), torch.tensor([[[0.0, 1.0], [2.0, 0.0]]])
+        found = task.judge(subject, {}, {"logits": (letters, letters * 2)})
+        self.assertEqual(found.predictions[0]["tokens"], [1, 0])
+        for wrong in (letters[:, :1], letters / 0, letters * 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {"logits": (letters, wrong)})
+
     def test_audio_classification(self) -> None:
         self.check_labels("superb/wav2vec2-base-superb-ks")
 

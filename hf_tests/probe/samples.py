@@ -26,6 +26,35 @@ def image() -> Any:
     return picture
 
 
+DOCUMENT = (
+    ("Invoice", (60, 40, 300, 100)),
+    ("Date:", (60, 200, 180, 240)),
+    ("12", (220, 200, 280, 240)),
+    ("March", (300, 200, 460, 240)),
+    ("Paper", (60, 400, 220, 440)),
+    ("9.50", (700, 400, 820, 440)),
+    ("Ink", (60, 480, 150, 520)),
+    ("31.00", (700, 480, 840, 520)),
+    ("Total:", (500, 700, 660, 740)),
+    ("40.50", (700, 700, 840, 740)),
+)
+"""Words of a page, and their boxes in thousandths of it: left, top, right, bottom."""
+
+PAGE = 1000
+
+
+def document() -> Any:
+    """The page of `DOCUMENT`, as a PIL image in RGB."""
+    from PIL import Image, ImageDraw
+
+    width, height = IMAGE_SIZE
+    picture = Image.new("RGB", IMAGE_SIZE, (255, 255, 255))
+    draw = ImageDraw.Draw(picture)
+    for word, (left, top, _, _) in DOCUMENT:
+        draw.text((left * width / PAGE, top * height / PAGE), word, fill=(20, 20, 20))
+    return picture
+
+
 def video(frames: int) -> list[Any]:
     """The circle of `image` rolls to the right, past a square that grows: PIL images in RGB."""
     from PIL import Image, ImageDraw

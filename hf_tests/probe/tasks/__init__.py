@@ -9,6 +9,8 @@ from hf_tests.probe.tasks.audio_coding import AudioCoding
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
 from hf_tests.probe.tasks.depth_estimation import DepthEstimation
+from hf_tests.probe.tasks.document_question_answering import DocumentQuestionAnswering
+from hf_tests.probe.tasks.document_text_generation import DocumentTextGeneration
 from hf_tests.probe.tasks.feature_extraction import FeatureExtraction
 from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.image_classification import ImageClassification
@@ -18,6 +20,8 @@ from hf_tests.probe.tasks.image_to_image import ImageToImage
 from hf_tests.probe.tasks.keypoint_detection import KeypointDetection
 from hf_tests.probe.tasks.keypoint_matching import KeypointMatching
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
+from hf_tests.probe.tasks.scene_text_recognition import SceneTextRecognition
+from hf_tests.probe.tasks.table_question_answering import TableQuestionAnswering
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
@@ -36,6 +40,8 @@ def _by_name() -> dict[str, Task]:
         AudioCoding(),
         AutomaticSpeechRecognition(),
         DepthEstimation(),
+        DocumentQuestionAnswering(),
+        DocumentTextGeneration(),
         FeatureExtraction(),
         FillMask(),
         ImageClassification(),
@@ -45,6 +51,8 @@ def _by_name() -> dict[str, Task]:
         KeypointDetection(),
         KeypointMatching(),
         MaskGeneration(),
+        SceneTextRecognition(),
+        TableQuestionAnswering(),
         Text2TextGeneration(),
         TextGeneration(),
         TimeSeriesForecasting(),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_tests.probe import samples
 from hf_tests.probe.tasks import base, features
 from hf_tests.registry import Model
 
+SCALE = "bbox_scale"
 TEXT = "A small robot carries a red box across the wide garden."
 
 
@@ -27,4 +29,24 @@ class FeatureExtraction(features.Features):
         return base.Work(1, "sequences")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        if subject.model.samples.get("page"):
+            return _page(subject)
         return dict(subject.processor(self.sample(subject.model), return_tensors="pt"))
+
+
+def _page(subject: base.Subject) -> dict[str, Any]:
+    """The tokens of the sample page's words with the boxes of these.
+
+    A network that scales its boxes takes them as shares of the page.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    words = [word for word, _ in samples.DOCUMENT]
+    found = subject.processor(words, is_split_into_words=True, return_tensors="pt")
+    nowhere = (0, 0, 0, 0)
+    boxes = [nowhere if word is None else samples.DOCUMENT[word][1] for word in found.word_ids(0)]
+    places = torch.tensor([boxes])
+    if hasattr(AutoConfig.for_model(subject.model.model_type, **subject.model.config), SCALE):
+        places = places / samples.PAGE
+    return {**found, "bbox": places}

@@ -13,15 +13,15 @@ from hf_tests.registry import Model
 
 SHOWN = 5  # numbers of a vector that a result shows
 
-
-MAPS = "feature_maps"
-MAP_DIMENSIONS = 4
+MAPS, POOLED = "feature_maps", "pooler_output"
+MAP_DIMENSIONS, POOLED_DIMENSIONS = 4, 2
 
 
 class Features(base.Task):
     """Models without a head.
 
-    What is compared is the last hidden state; of a backbone, which has none, its maps of features.
+    What is compared is the last hidden state; of a backbone, which has none, its maps of features;
+    of what has neither, the one vector that it makes.
     """
 
     compared_outputs = ("last_hidden_state",)
@@ -39,6 +39,8 @@ class Features(base.Task):
             return super().compared(outputs)
         if MAPS in outputs:
             return {f"{MAPS}.{index}": found for index, found in enumerate(outputs[MAPS])}
+        if POOLED in outputs:
+            return {POOLED: outputs[POOLED]}
         # What was converted has each map by itself.
         return {name: found for name, found in outputs.items() if name.startswith(f"{MAPS}.")}
 
@@ -77,6 +79,8 @@ class Features(base.Task):
 
     def _judged(self, features: Any) -> Any:
         """Features as (1, parts, width), judged."""
+        if features.dim() == POOLED_DIMENSIONS:
+            features = features[:, None]
         if features.dim() == MAP_DIMENSIONS:
             features = features.flatten(2).transpose(1, 2)
         judge.shape(features, (1, None, None), "features")

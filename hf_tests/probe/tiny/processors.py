@@ -59,6 +59,8 @@ def save_processor(
     )
     video = _installed(_lookup(VIDEO_PROCESSOR_MAPPING, config_class))
     processor = _named(model, "class") or _lookup(_processors(), config_class)
+    if model.processor.get("class", "") is None:  # none can be made here
+        processor = None
     taken = _parameters(processor) if processor is not None else frozenset()
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
