@@ -86,6 +86,11 @@ def all_is_seen(given: dict[str, Any]) -> None:
     given["attention_mask"] = torch.zeros(1, 1, size, size)
 
 
+def text_ignored(given: dict[str, Any]) -> None:
+    """Every text is read as the same."""
+    given["input_ids"] = torch.ones_like(given["input_ids"])
+
+
 def second_half_lost(given: dict[str, Any]) -> None:
     """A text is read up to its half."""
     ids = given["input_ids"].clone()
@@ -111,7 +116,7 @@ def vectors_moved(given: dict[str, Any]) -> None:
 
 def neighbours_mixed(found: Any) -> None:
     """Each position gets a little of the next."""
-    found.logits = found.logits + 0.1 * found.logits.roll(-1, 1)
+    found.logits = found.logits + 0.1 * found.logits.roll(-1, -2)
 
 
 def batch_mixed(found: Any) -> None:
@@ -407,6 +412,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "batch": outputs(batch_mixed),
         "codes": wrapped(network, "decode", after=sound_louder),
         "time": outputs(sound_backwards),
+    },
+    "text_to_audio": {
+        "no_look_ahead": outputs(neighbours_mixed),
+        "padding": forward(mask_ignored),
+        "text": forward(text_ignored),
     },
     "longformer": {
         "both_sides": forward(second_half_lost),

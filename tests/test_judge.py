@@ -258,6 +258,43 @@ class TestAnswers(unittest.TestCase):
         self.assertIn("chooses places", task.lacks("float16", subject.model) or "")
         self.assertIsNone(task.lacks("float32", subject.model))
 
+    def test_text_to_audio(self) -> None:
+        task, config = get("text-to-audio"), types.SimpleNamespace(to_dict=dict)
+        model = support.model("facebook/mms-tts-eng")
+        subject = Subject(model, types.SimpleNamespace(config=config), None)
+        wave = torch.linspace(-1, 1, 80)[None]
+        (said,) = task.judge(subject, {}, {"waveform": wave}).predictions
+        self.assertEqual(said["samples"], 80)
+        logits = torch.eye(4)[None, [2, 0, 3]]
+        (said,) = task.judge(subject, {}, {"logits": logits}).predictions
+        self.assertEqual(said, {"best_logits": [2, 0, 3]})
+        for wrong in (
+            {},
+            {"loss": wave},
+            {"waveform": wave * torch.nan},
+            {"waveform": wave * 0},
+            {"waveform": wave[:, :1]},
+            {"logits": logits * 0},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, wrong)
+        self.assertIn("rounds lengths", task.lacks("bfloat16", model) or "")
+        self.assertIsNone(task.lacks("float32", model))
+        answer = {"audio": wave.numpy(), "sampling_rate": 40}
+        (said,) = task.judge_answer(model, None, answer).predictions
+        self.assertEqual((said["seconds"], said["sampling_rate"]), (2.0, 40))
+        for wrong in (
+            {"audio": wave.numpy()},
+            {"sampling_rate": 40},
+            {**answer, "sampling_rate": None},
+            {**answer, "sampling_rate": 0},
+            {**answer, "audio": wave.numpy() * float("inf")},
+            {**answer, "audio": wave.numpy() * 0},
+            {**answer, "audio": wave.numpy()[:, :1]},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge_answer(model, None, wrong)
+
     def test_audio_coding(self) -> None:
         task, processor = get("audio-coding"), types.SimpleNamespace(sampling_rate=8000)
         codec = support.model("facebook/encodec_24khz")

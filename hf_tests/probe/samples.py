@@ -5,6 +5,7 @@ Texts stand with the task that asks them. Everything is deterministic.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 IMAGE_SIZE = (320, 240)  # pixels, width and height: neither square nor any model's own size
@@ -101,3 +102,17 @@ def series(steps: int, channels: int = 1) -> Any:
     day = np.sin(2 * np.pi * hours / 24 + place) * (3.0 + place)
     week = np.cos(2 * np.pi * hours / 168 - place) * 2.0
     return (0.5 * place - 4.0 + 0.02 * hours + day + week).astype(np.float32)
+
+
+def drawn(wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Tensors by name, drawn alike each time: numbers, or integers below a limit where it has one."""
+    import torch
+
+    found: dict[str, Any] = {}
+    for name, item in wanted.items():
+        generator = torch.Generator().manual_seed(0)
+        if "below" in item:
+            found[name] = torch.randint(item["below"], item["shape"], generator=generator)
+        else:
+            found[name] = torch.randn(item["shape"], generator=generator)
+    return found

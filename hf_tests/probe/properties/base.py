@@ -40,6 +40,7 @@ class Loaded:
         self.outputs = outputs
         self.tolerance = tolerance
         self.worst: float | None = None
+        self.model = subject.model
         self._subject = subject
         self._task = tasks.get(subject.model.task)
         self._made: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from hf_tests.probe.properties.base import Loaded
 from hf_tests.probe.tasks.audio_coding import drawing_nothing, time_axis
 
 PARTS = 4
+PADDING = 3  # tokens
 FIRST, LAST = 0, PARTS - 1
 
 
@@ -80,3 +81,47 @@ def _otherwise(inputs: Mapping[str, Any], part: int) -> dict[str, Any]:
             parts[part] = parts[part].flip(axis) * 0.5
             result[name] = torch.cat(parts, axis)
     return result
+
+
+def another_text_sounds_otherwise(loaded: Loaded) -> None:
+    """Of another text of the same length the answer is another."""
+    ids = loaded.inputs["input_ids"]
+    outputs = loaded.run({**loaded.inputs, "input_ids": ids.roll(ids.shape[1] // 2, 1)})
+    found, whole = loaded.answer(outputs), loaded.answer(loaded.run(loaded.inputs))
+    if found.shape == whole.shape:  # of another length it is another anyway
+        loaded.different(found, whole, "the answer to another text")
+
+
+def padding_is_not_heard(loaded: Loaded) -> None:
+    """A text with padding behind it gives what it gives alone; a longer sound is not its own."""
+    import torch
+
+    ids, mask = (loaded.inputs[name] for name in ("input_ids", "attention_mask"))
+    pad = loaded.tokenizer.pad_token_id
+    more = torch.full_like(ids[:, :PADDING], pad)
+    padded = {
+        **loaded.inputs,
+        "input_ids": torch.cat([ids, more], 1),
+        "attention_mask": torch.cat([mask, torch.zeros_like(mask[:, :PADDING])], 1),
+    }
+    found, alone = loaded.answer(loaded.run(padded)), loaded.answer(loaded.outputs)
+    loaded.same(found, alone, "the answer to a padded text")
+
+
+def codes_do_not_look_ahead(loaded: Loaded) -> None:
+    """With other codes in the second half of a sound, only scores of that half are others."""
+    import torch
+
+    given = dict(loaded.inputs)
+    half = 0
+    for name, item in loaded.model.samples.get("drawn", {}).items():
+        codes = given[name]
+        if "below" in item:
+            axis = codes.shape.index(max(codes.shape))  # more moments than codebooks
+            half = codes.shape[axis] // 2
+            first, last = codes.split([half, codes.shape[axis] - half], axis)
+            given[name] = torch.cat([first, item["below"] - 1 - last], axis)
+    found, whole = loaded.answer(loaded.run(given)), loaded.answer(loaded.outputs)
+    start = whole.shape[-2] - half  # codes may stand behind a text
+    loaded.same(found[..., :start, :], whole[..., :start, :], "scores before other codes")
+    loaded.different(found[..., start:, :], whole[..., start:, :], "scores of other codes")

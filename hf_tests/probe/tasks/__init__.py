@@ -24,6 +24,7 @@ from hf_tests.probe.tasks.scene_text_recognition import SceneTextRecognition
 from hf_tests.probe.tasks.table_question_answering import TableQuestionAnswering
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
+from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
 from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
@@ -55,6 +56,7 @@ def _by_name() -> dict[str, Task]:
         TableQuestionAnswering(),
         Text2TextGeneration(),
         TextGeneration(),
+        TextToAudio(),
         TimeSeriesForecasting(),
         VideoClassification(),
         VisualQuestionAnswering(),

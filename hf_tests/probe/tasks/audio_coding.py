@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Collection
 from typing import Any
 
@@ -44,10 +43,8 @@ class AudioCoding(base.Task):
         return base.Work(_seconds(model), "audio seconds")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        latents = subject.model.samples.get("latents")
-        if latents is not None:
-            return {next(iter(_parameters(subject.model))): _drawn(latents)}
-        return self._prepared(subject.model, subject.processor)
+        drawn = samples.drawn(subject.model.samples.get("drawn", {}))
+        return drawn or self._prepared(subject.model, subject.processor)
 
     def _prepared(self, model: Model, processor: Any) -> dict[str, Any]:
         """The network's arguments for the model's sample sound."""
@@ -91,7 +88,7 @@ class AudioCoding(base.Task):
         if CODES in outputs:
             prediction |= _judged_codes(outputs[CODES].cpu(), getattr(subject.config, CODEBOOK))
         said = f"{_seconds(subject.model)} s of a made sound"
-        if "latents" in subject.model.samples:
+        if "drawn" in subject.model.samples:
             said = f"drawn latents of {_seconds(subject.model)} s of sound"
         return base.Verdict((prediction,), Example(said, prediction))
 
@@ -148,12 +145,6 @@ def _judged_codes(codes: Any, size: int) -> dict[str, Any]:
     *_, count, frames = codes.shape
     first = codes.reshape(-1, count, frames)[0, 0, :SHOWN].tolist()
     return {"codebooks": count, "frames": frames, "first_codes": first}
-
-
-def _drawn(shape: list[int]) -> Any:
-    import torch
-
-    return torch.randn(1, *shape, generator=torch.Generator().manual_seed(0)) / math.sqrt(2)
 
 
 def _seconds(model: Model) -> float:

@@ -209,3 +209,11 @@ def run_alike(network: Any, inputs: Mapping[str, Any]) -> Any:
     with torch.random.fork_rng(devices=list(devices)):
         torch.manual_seed(SEED)
         return network(**inputs, **settings)
+
+
+def reading_config(config: Any) -> Any:
+    """The configuration of what reads the text: of several texts' parts, that of the encoder."""
+    try:
+        return config.get_text_config()
+    except ValueError:  # one part reads texts, and another writes codes
+        return config.get_text_config(encoder=True)

@@ -34,10 +34,12 @@ WIDTH_FIELDS = frozenset(
      "mask_feature_size", "feature_size", "fusion_hidden_size", "d_latents",
      "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim",
      "bottleneck_features", "num_relative_features", "bin_embedding_dim",
-     "codebook_dim", "vector_quantization_hidden_dimension"}
+     "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
+     "upsample_initial_channel", "duration_predictor_filter_channels"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
-                  "_emb_size", "projector_input_dim", "projector_output_dim")  # fmt: skip
+                  "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
+                  "net_units")  # fmt: skip
 NARROW_FIELDS = frozenset({"embedding_size"})
 FEED_FORWARD_FIELDS = frozenset(
     {"hidden_dim", "n_inner", "d_inner", "d_ff", "dff", "dim_ff", "feed_forward_size",
@@ -45,12 +47,14 @@ FEED_FORWARD_FIELDS = frozenset(
 )  # fmt: skip
 FEED_FORWARD_SUFFIXES = ("intermediate_size", "intermediate_size_mlp", "mlp_dim", "ffn_dim",
                          "ffn_hidden_size", "feedforward_dim", "dim_feedforward",
-                         "feed_forward_hidden_size")  # fmt: skip
+                         "feed_forward_hidden_size", "linear_units")  # fmt: skip
 LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_encoder_layers",
      "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths",
      "blocks_per_stage", "n_attn_blocks", "num_block_repeats", "stage_num_blocks",
-     "stage_numb_of_layers", "l_layers", "x_layers", "r_layers"}
+     "stage_numb_of_layers", "l_layers", "x_layers", "r_layers",
+     "posterior_encoder_num_wavenet_layers", "prior_encoder_num_wavenet_layers",
+     "speech_decoder_postnet_layers", "pitch_predictor_layers"}
 )  # fmt: skip
 STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 """Heads of what attends not: they say nothing of the width of a head of attention."""

@@ -126,7 +126,8 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
             # Another number of each piece: of its shape, or of its sound.
             _write_json(folder / name, {piece: index for index, piece in enumerate(pieces)})
     elif vocabulary_file.endswith(".json"):
-        _write_json(folder / vocabulary_file, _characters(_order(cls, specials)))
+        delimited = bool(_special_tokens(cls, ("word_delimiter_token",)))
+        _write_json(folder / vocabulary_file, _characters(_order(cls, specials), delimited))
     else:
         raise NotImplementedError(
             f"{class_name} reads {dict(files)}, of no kind that is known here"
@@ -298,9 +299,12 @@ def _word_pieces(order: list[str], unknown: str) -> list[str]:
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def _characters(order: list[str]) -> dict[str, int]:
+def _characters(order: list[str], delimited: bool) -> dict[str, int]:
+    """Large letters and a sign between words, as CTC has them; else small letters and the space."""
     letters = sorted({character for character in text.CHARACTERS if character.isupper()})
-    return {token: index for index, token in enumerate([*order, WORD_DELIMITER, "'", *letters])}
+    space = WORD_DELIMITER if delimited else " "
+    letters = letters if delimited else [letter.lower() for letter in letters]
+    return {token: index for index, token in enumerate([*order, space, "'", *letters])}
 
 
 def _write_json(path: Path, data: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_tests.probe.tiny import shrink
@@ -17,20 +17,30 @@ def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozens
 
     An id is the tokenizer's of the same role; where there is no such role, that of the role which
     had the same id (T5 starts decoding with its padding); else the id of the token that the
-    field's name spells (``image_token_index``: ``<image>``); else None.
+    field's name spells (``image_token_index``: ``<image>``); else None. What ``keep`` names, dotted,
+    stays: a vocabulary of codes is none of the tokenizer's.
     """
     # Some number their languages behind the vocabulary, and do not count them.
     languages: Mapping[str, int] = getattr(tokenizer, "lang_code_to_id", {})
     size = max(*tokenizer.get_vocab().values(), *languages.values()) + 1
-    for block in shrink.blocks(values):
+    for prefix, block in _named_blocks(values):
         old_roles = _old_roles(block)
         for name, value in block.items():
-            if name == "vocab_size" and name not in keep:
+            if f"{prefix}{name}" in keep:
+                continue
+            if name == "vocab_size":
                 block[name] = size
             elif name in IDS_OF_LARGE_VOCABULARIES:
                 block[name] = None
             elif name.endswith(ID_SUFFIXES):
                 block[name] = _new_id(name, value, old_roles, tokenizer)
+
+
+def _named_blocks(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The configuration and those nested in it, each with what its names begin with."""
+    yield prefix, values
+    for name, block in shrink.nested(values):
+        yield from _named_blocks(block, f"{prefix}{name}.")
 
 
 def wanted(values: dict[str, Any], roles: Mapping[str, str]) -> dict[str, str]:

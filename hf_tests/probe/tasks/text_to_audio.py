@@ -1,0 +1,158 @@
+"""text-to-audio: a text spoken, or turned into music.
+
+What is compared is one pass: the sound, its spectrogram, or the scores of the next codes behind
+codes that are given. Where a model draws the codes one after the other, the pipeline does that.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any
+
+from hf_tests.outcome import Example
+from hf_tests.probe import classes, judge, samples
+from hf_tests.probe.tasks import base
+from hf_tests.registry import Model
+
+TEXT = "A small robot hums a song."
+NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "logits_per_text")
+"""Outputs that are compared."""
+
+SOUND, SPECTROGRAM = NAMES[:2]
+RATE = "sampling_rate"
+SEED = 0
+NOISE = "noise_scale"
+"""How the settings of a network begin that say how much of what it draws it adds."""
+
+LENGTHS = "duration_predictor"
+"""How the settings of a network begin that rounds how long it holds each token."""
+
+NEW_TOKENS = 24  # frames of codes that a pipeline draws: enough for every delay between codebooks
+SHOWN = 8
+DIGITS = 6
+
+
+class TextToAudio(base.Task):
+    """Models that read a text and make a sound, in one pass or one code after the other."""
+
+    name = "text-to-audio"
+    processor_class = "AutoProcessor"
+    openvino_class = "OVModelForTextToAudio"
+
+    def pipeline_misfit(self, subject: base.Subject) -> str | None:
+        from transformers.models.auto import modeling_auto
+
+        mappings = (
+            modeling_auto.MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING_NAMES,
+            modeling_auto.MODEL_FOR_TEXT_TO_SPECTROGRAM_MAPPING_NAMES,
+        )
+        name = subject.model.class_name
+        if any(name in mapping.values() for mapping in mappings):
+            return None
+        return f"the {self.name} pipeline has no {name}"
+
+    def lacks(self, dtype: str, model: Model) -> str | None:
+        from transformers import AutoConfig
+
+        if dtype in base.HALVES:
+            # Classes of composed configurations take their arguments apart.
+            given = copy.deepcopy(dict(model.config))
+            settings = AutoConfig.for_model(model.model_type, **given).to_dict()
+            blocks = [settings, *(item for item in settings.values() if isinstance(item, dict))]
+            if any(str(name).startswith(LENGTHS) for block in blocks for name in block):
+                return f"a model that rounds lengths of time rounds others in {dtype}"
+        return None
+
+    def work(self, model: Model) -> base.Work:
+        return base.Work(1, "texts")
+
+    def text(self, model: Model) -> str:
+        """The model's sample text."""
+        return str(model.samples.get("text", TEXT))
+
+    def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        return self.given(subject.model, subject.processor, self.text(subject.model))
+
+    def given(self, model: Model, processor: Any, text: str) -> dict[str, Any]:
+        """The network's arguments for a text: with codes, speakers and such as the registry says."""
+        read = processor(text=text, return_tensors="pt")
+        taken = inspect.signature(classes.transformers_class(model.class_name).forward).parameters
+        found = {name: value for name, value in read.items() if name in taken}
+        return found | samples.drawn(model.samples.get("drawn", {}))
+
+    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
+        import torch
+
+        for name in vars(subject.network):
+            if name.startswith(NOISE):
+                setattr(subject.network, name, 0.0)
+        with torch.random.fork_rng():
+            torch.manual_seed(SEED)
+            return subject.network(**inputs)
+
+    def repeated(self, value: Any, size: int) -> Any:
+        # Codebooks may stand where texts do: those of one text behind those of the other.
+        return value.repeat(size, *[1] * (value.dim() - 1))
+
+    def compared(self, outputs: Any) -> dict[str, Any]:
+        return {name: outputs[name] for name in NAMES if outputs.get(name) is not None}
+
+    def answer(self, outputs: Any) -> Any:
+        return next(iter(self.compared(outputs).values()))
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        compared = self.compared(outputs)
+        judge.require(bool(compared), f"nothing to hear or to choose among {sorted(outputs)}")
+        prediction: dict[str, Any] = {}
+        for name, found in compared.items():
+            judge.require(found.numel() > 1, f"{name} of {found.numel()} values")
+            judge.finite(found, name)
+            judge.varied(found, name)
+            if name == SOUND:
+                prediction |= _heard(found, subject.config.to_dict())
+            elif name == SPECTROGRAM:
+                prediction["frames"], prediction["bands"] = found.shape[-2:]
+            else:
+                best = found.float().cpu().argmax(-1).flatten()[:SHOWN]
+                prediction[f"best_{name}"] = best.tolist()
+        return base.Verdict((prediction,), Example(self.text(subject.model), prediction))
+
+    def call(self, model: Model, pipe: Any) -> Any:
+        options: dict[str, Any] = {}
+        if hasattr(pipe.model, "prepare_inputs_for_generation"):
+            options["generate_kwargs"] = {"max_new_tokens": NEW_TOKENS, "do_sample": False}
+        else:
+            drawn = samples.drawn(model.samples.get("drawn", {}))
+            taken = inspect.signature(_runs(pipe.model)).parameters
+            options["forward_params"] = {
+                name: value for name, value in drawn.items() if name in taken
+            }
+        return pipe(self.text(model), **options)
+
+    def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
+        import torch
+
+        judge.keys(answer, (RATE,), "answer")
+        rate, sounds = answer[RATE], [name for name in answer if name != RATE]
+        judge.require(len(sounds) == 1, f"sounds in the answer: {sounds}")
+        judge.require(isinstance(rate, int) and rate > 0, f"the sampling rate is {rate!r}")
+        sound = torch.as_tensor(answer[sounds[0]])
+        judge.require(sound.numel() > 1, f"a sound of {sound.numel()} samples")
+        judge.finite(sound, "the sound")
+        judge.varied(sound, "the sound")
+        prediction = _heard(sound, {RATE: rate})
+        return base.Verdict((prediction,), Example(self.text(model), prediction))
+
+
+def _runs(network: Any) -> Any:
+    """What a pipeline calls of a network."""
+    return network.generate if network.can_generate() else network.forward
+
+
+def _heard(sound: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """What there is to say of a sound: its length, in seconds where its rate is known."""
+    length, rate = sound.shape[-1], settings.get(RATE)
+    loudness = float(sound.float().square().mean().sqrt())
+    found: dict[str, Any] = {"samples": length, "loudness": round(loudness, DIGITS)}
+    return found if rate is None else {"seconds": length / rate, RATE: rate, **found}
