@@ -333,6 +333,15 @@ def places_lost(given: dict[str, Any]) -> None:
     given["bbox"] = torch.zeros_like(given["bbox"])
 
 
+def state_lost(given: dict[str, Any]) -> None:
+    given["states"] = torch.zeros_like(given["states"])
+
+
+def actions_mixed(found: Any) -> None:
+    """Each robot does a little of what all do."""
+    found.action_preds = found.action_preds + 0.1 * found.action_preds.mean(0, keepdim=True)
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "bert": {
         "both_sides": forward(second_half_lost),
@@ -366,6 +375,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "left_padding": forward(mask_ignored),
         "no_look_ahead": forward(all_is_seen),
     },
+    "policy": {"batch": outputs(actions_mixed), "state": forward(state_lost)},
     "document": {"padding": forward(mask_ignored), "places": forward(places_lost)},
     "embedding": {"both_sides": forward(second_half_lost), "padding": forward(mask_ignored)},
     "videomae": {

@@ -178,6 +178,31 @@ class TestAnswers(unittest.TestCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, {"logits": (letters, wrong)})
 
+    def test_action_prediction(self) -> None:
+        model = support.model("edbeeching/decision-transformer-gym-hopper-medium")
+        network = types.SimpleNamespace(config=types.SimpleNamespace(act_dim=3))
+        task, subject = get(model.task), Subject(model, network, None)
+        given, actions = {"states": torch.zeros(1, 6, 11)}, torch.randn(1, 6, 3)
+        found = task.judge(subject, given, {"action_preds": actions})
+        self.assertEqual((found.predictions[0]["steps"], found.predictions[0]["width"]), (6, 3))
+        for wrong in (actions[:, :5], actions[..., :2], actions / 0, actions * 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, given, {"action_preds": wrong})
+        with self.assertRaises(WrongOutput):
+            task.judge(subject, given, {"state_preds": actions})
+
+    def test_video_grounding(self) -> None:
+        subject = Subject(support.model("Intel/tvp-base"), None, None)
+        task = get(subject.model.task)
+
+        def judged(*shares: float) -> Any:
+            return task.judge(subject, {}, types.SimpleNamespace(logits=torch.tensor([shares])))
+
+        self.assertAlmostEqual(judged(0.25, 0.5).predictions[0]["end"], 0.5)
+        for wrong in ((0.25, 1.5), (-0.1, 0.5), (0.5, 0.5), (0.1, 0.2, 0.3)):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                judged(*wrong)
+
     def test_audio_classification(self) -> None:
         self.check_labels("superb/wav2vec2-base-superb-ks")
 

@@ -182,6 +182,8 @@ class ConvertModel:
 
         network = reference.load(self._checkpoint, self._job)
         _spell_out_experts(network)
+        if self._task.is_one_pass:
+            network.config.use_cache = False  # an argument of its own not every network has
         with torch.inference_mode():
             arguments, settings, names = self._call(network)
             module = _by_position(network, tuple(arguments), settings, names, self._tensors)
@@ -231,7 +233,10 @@ class ConvertModel:
             for name, value in outputs.items()
             if isinstance(value, torch.Tensor) and name != LOSS
         }
-        return found | (self._task.compared(outputs) if self._task.is_one_pass else {})
+        compared = self._task.compared(outputs) if self._task.is_one_pass else {}
+        # Under two names a graph would return it twice, which not every converter takes.
+        known = {id(value) for value in found.values()}
+        return found | {name: value for name, value in compared.items() if id(value) not in known}
 
     def load(self, folder: Path, facts: Mapping[str, Any]) -> Any:
         import openvino

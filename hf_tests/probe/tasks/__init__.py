@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from hf_tests.probe.tasks.action_prediction import ActionPrediction
 from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.audio_coding import AudioCoding
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
@@ -27,6 +28,7 @@ from hf_tests.probe.tasks.text_generation import TextGeneration
 from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
+from hf_tests.probe.tasks.video_grounding import VideoGrounding
 from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from hf_tests.probe.tasks.zero_shot_video_classification import ZeroShotVideoClassification
@@ -37,6 +39,7 @@ __all__ = ["Subject", "Task", "Verdict", "get", "names"]
 @functools.cache
 def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
+        ActionPrediction(),
         AudioClassification(),
         AudioCoding(),
         AutomaticSpeechRecognition(),
@@ -59,6 +62,7 @@ def _by_name() -> dict[str, Task]:
         TextToAudio(),
         TimeSeriesForecasting(),
         VideoClassification(),
+        VideoGrounding(),
         VisualQuestionAnswering(),
         ZeroShotImageClassification(),
         ZeroShotVideoClassification(),
