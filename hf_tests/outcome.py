@@ -270,7 +270,7 @@ class Row:
 class Rerun:
     """How a check ended that was run once more, in a fresh process, and what it measured then.
 
-    It had failed, or its figures were beyond their history.
+    It had failed, or its figures were suspect. ``further`` is what still more processes measured.
     """
 
     status: str
@@ -279,6 +279,7 @@ class Rerun:
     traceback: str | None = None
     duration: float = 0.0
     measurement: Measurement = dataclasses.field(default_factory=Measurement)
+    further: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -368,7 +369,11 @@ class CheckResult:
             ],
             "rerun": None
             if self.rerun is None
-            else {**vars(self.rerun), "measurement": vars(self.rerun.measurement)},
+            else {
+                **vars(self.rerun),
+                "measurement": vars(self.rerun.measurement),
+                "further": [vars(item) for item in self.rerun.further],
+            },
         }
 
     @classmethod
@@ -414,7 +419,9 @@ def _measurement(data: dict[str, Any]) -> Measurement:
 
 def _rerun(data: dict[str, Any]) -> Rerun:
     figures = data.get("measurement")
-    return Rerun(**{**data, "measurement": _measurement(figures) if figures else Measurement()})
+    further = tuple(_measurement(item) for item in data.get("further", ()))
+    first = _measurement(figures) if figures else Measurement()
+    return Rerun(**{**data, "measurement": first, "further": further})
 
 
 def _parity(data: dict[str, Any] | None) -> Parity | None:

@@ -46,10 +46,13 @@ class Nights(unittest.TestCase):
             )
 
 
-def again(check: CheckResult, median: float, **changes: Any) -> CheckResult:
-    """The check with a second measurement."""
+def again(
+    check: CheckResult, median: float, times: int = noise.AGAIN, **changes: Any
+) -> CheckResult:
+    """The check with further measurements."""
     second = nights.timed(median, check.model, **changes).measurement
-    return nights.changed(check, rerun=Rerun("passed", measurement=second))
+    rerun = Rerun("passed", measurement=second, further=(second,) * (times - 1))
+    return nights.changed(check, rerun=rerun)
 
 
 class TestStatuses(Nights):
@@ -106,6 +109,10 @@ class TestFigures(Nights):
         self.assertAlmostEqual(found.worse[0].ratio, 1.25, delta=0.03)
         self.assertEqual(found.worse[0].since, "2026-01-11T02:30:00Z")
         self.assertTrue(found.is_regression)
+        found = self.after(again(slow, 0.0124, times=3), day=11)
+        self.assertEqual((found.worse, len(found.unsure)), ((), 1), "too few to tell")
+        found = self.after(again(nights.timed(0.02), 0.02, times=1), day=11)
+        self.assertEqual([item.metric for item in found.worse], ["latency"], "it is far off")
         found = self.after(again(slow, 0.0101), day=11)
         self.assertEqual((found.worse, found.unsure), ((), ()))
 
@@ -184,41 +191,62 @@ class TestFigures(Nights):
 class TestNoise(unittest.TestCase):
     def test_beyond_history_and_threshold(self) -> None:
         quiet = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.0]
-        self.assertIsNone(noise.judge(quiet, 1.05, None, LIMIT))
-        self.assertIsNotNone(noise.judge(quiet, 1.2, None, LIMIT))
-        wild = [1.0, 1.3, 0.8, 1.2, 0.7, 1.0, 1.4, 0.9]
-        self.assertIsNone(noise.judge(wild, 1.2, None, LIMIT))
-        self.assertIsNone(noise.judge([], 1.2, None, LIMIT))
-        self.assertIsNone(noise.judge(quiet, 1.2, None, Limit(0.1, step=0.5)))
-        (less,) = [noise.judge(quiet, 0.5, None, LIMIT)]
+        self.assertIsNone(noise.judge(quiet, 1.05, (), LIMIT))
+        self.assertIsNotNone(noise.judge(quiet, 1.2, (), LIMIT))
+        self.assertIsNone(noise.judge([], 1.2, (), LIMIT))
+        self.assertIsNone(noise.judge(quiet, 1.2, (), Limit(0.1, step=0.5)))
+        (less,) = [noise.judge(quiet, 0.5, (), LIMIT)]
         assert less is not None
         self.assertFalse(less.is_more)
 
-    def test_one_wild_night_moves_nothing(self) -> None:
-        self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, 1.2, LIMIT))
+    def test_as_many_measurements_as_it_takes(self) -> None:
+        nights = [1.0, 1.03, 0.97, 1.0, 1.04, 0.96, 1.0, 1.02] * 3
 
-    def test_the_farthest_of_the_nights_counts(self) -> None:
-        """Noise with long tails: few nights are far off, and one more of them is no news."""
+        def seen(*values: float) -> bool | None:
+            verdict = noise.judge(nights, values[0], values[1:], LIMIT)
+            assert verdict is not None
+            return verdict.seen_again
+
+        self.assertIsNone(seen(1.15))
+        self.assertIsNone(seen(*[1.15] * noise.AGAIN))
+        self.assertIs(seen(*[1.15] * (1 + noise.AGAIN)), True)
+        self.assertIsNone(seen(1.15, 1.0), "one may be within")
+        self.assertIs(seen(1.15, 1.0, *[1.15] * (noise.AGAIN - 1)), True)
+        self.assertIs(seen(1.15, 1.0, 1.0), False)
+        self.assertIs(seen(1.7, 1.7), True, "what is far beyond all nights needs two")
+        self.assertIsNone(seen(1.7))
+
+    def test_one_wild_night_moves_nothing(self) -> None:
+        self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, (1.2,), LIMIT))
+
+    def test_the_outer_quarter_of_the_nights_counts(self) -> None:
+        """Noise with two humps: a value that a third of the nights have is no news."""
+        nights = [1.0, 1.01, 1.2] * 8
+        self.assertIsNone(noise.judge(nights, 1.2, (), LIMIT))
+        self.assertIsNotNone(noise.judge(nights, 1.22, (), LIMIT))
+        self.assertIsNotNone(noise.judge([1.0, 1.0, 1.01, 0.99, 1.2] * 5, 1.2, (), LIMIT))
+
+    def test_far_is_beyond_all_nights_but_accidents(self) -> None:
         nights = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.0] * 3
-        self.assertIsNotNone(noise.judge(nights, 1.25, 1.25, LIMIT))
-        self.assertIsNone(noise.judge([1.26, *nights], 1.25, 1.25, LIMIT))
-        verdict = noise.judge([1.26, *nights], 1.28, 1.28, LIMIT)
-        self.assertTrue(verdict and verdict.seen_again)
-        self.assertIsNotNone(noise.judge([20.0, *nights], 1.25, 1.25, LIMIT), "an accident")
-        self.assertIsNotNone(noise.judge([*nights, 1.26], 1.25, 1.25, LIMIT), "it goes on")
+        for before, is_far in (
+            (nights, True),
+            ([1.26, *nights], False),
+            ([20.0, *nights], True),
+            ([*nights, 1.26], True),  # it goes on
+        ):
+            verdict = noise.judge(before, 1.25, (), LIMIT)
+            self.assertIs(verdict and verdict.is_far, is_far)
 
     def test_a_drift_shows_in_a_night_that_looked_like_a_step(self) -> None:
         series = [0.97, 1.0, 1.03] * 8 + [1.01**night for night in range(1, 12)]
         shows = next(night for night in range(12, 20) if self.drifts(series, 1.01**night))
         self.assertFalse(self.drifts(series[:-1], series[-1]))
-        alone = noise.judge(series, 1.5, None, LIMIT)
-        self.assertTrue(alone and not alone.drift and alone.seen_again is None)
-        again = noise.judge(series, 1.5, 1.01**shows, LIMIT)
-        self.assertTrue(again and again.drift, "the second measurement tells that it is no step")
+        verdict = noise.judge(series, 1.5, (1.01**shows,) * noise.AGAIN, LIMIT)
+        self.assertTrue(verdict and verdict.drift, "the further measurements tell it is no step")
 
     def drifts(self, series: list[float], value: float) -> bool:
-        verdict = noise.judge(series, value, value, LIMIT)
-        return verdict is not None and verdict.drift
+        verdict = noise.judge(series, value, (value,) * noise.AGAIN, LIMIT)
+        return verdict is not None and verdict.drift and verdict.seen_again is True
 
     def test_drift_is_found_and_a_step_is_none(self) -> None:
         chance = random.Random(2)
@@ -228,14 +256,20 @@ class TestNoise(unittest.TestCase):
             found = [
                 night - 24
                 for night in range(25, 45)
-                if noise.judge(series[:night], series[night], series[night], LIMIT)
+                if (
+                    verdict := noise.judge(
+                        series[:night], series[night], (series[night],) * noise.AGAIN, LIMIT
+                    )
+                )
+                and verdict.seen_again
             ]
             self.assertTrue(found and 5 < found[0] <= 20, found)
         step = [1.0] * 30 + [1.3] * 15
         drifts = [
             night
             for night in range(31, 45)
-            if (verdict := noise.judge(step[:night], step[night], 1.3, LIMIT)) and verdict.drift
+            if (verdict := noise.judge(step[:night], step[night], (1.3,) * noise.AGAIN, LIMIT))
+            and verdict.drift
         ]
         self.assertEqual(drifts, [])
 

@@ -10,10 +10,11 @@ import sys
 import unittest
 import unittest.mock
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from hf_tests import hardware, outcome
+from hf_tests.history import noise, record
 from hf_tests.isolation import accelerator
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.isolation.spawn import SpawnLauncher
@@ -60,6 +61,7 @@ class ScheduleCase(unittest.TestCase):
         chosen: Sequence[Job],
         code: str,
         conduct: run.Conduct = ONE_AT_A_TIME,
+        suspects: Callable[[store.RunFolder], Collection[run.Check]] | None = None,
     ) -> run.Finished:
         """A whole run of jobs whose processes do ``code``."""
         folder = store.RunFolder.create(self.results)
@@ -72,6 +74,7 @@ class ScheduleCase(unittest.TestCase):
                 {},
                 Lines(len(chosen), QUIET),
                 conduct=conduct,
+                suspects=suspects,
             )
         document = json.loads((folder.path / "run.json").read_text())
         support.validate("run", document)
@@ -283,6 +286,31 @@ class TestRerun(ScheduleCase):
     def test_not_unless_asked_for(self) -> None:
         finished = self.execute(jobs(3), self.CODE)
         self.assertEqual([r.rerun for r in finished.results], [None] * 6)
+
+    def test_suspects_are_measured_until_they_are_none(self) -> None:
+        code = (
+            "from hf_tests.outcome import Measurement\n"
+            "times = (float(job.attempt),) * 6\n"
+            "give('passed', measurement=Measurement(trial_times=times, busy_cores=0.0))"
+        )
+
+        def suspects(folder: store.RunFolder) -> set[tuple[str, str, str]]:
+            """The first until it was measured three times, the second for ever."""
+            found = record.read_run(folder.path).checks
+            return {
+                (check.model, check.device, check.method)
+                for check in found
+                if check.model == "model-1" or (check.model == "model-0" and len(check.again) < 2)
+            }
+
+        finished = self.execute(jobs(3), code, run.Conduct(rerun_failed=True), suspects)
+        taken = record.read_run(finished.folder.path).checks
+        times = {check.model: [item["median_time"] for item in check.again] for check in taken}
+        self.assertEqual(times["model-0"], [2.0, 3.0])
+        self.assertEqual(times["model-1"], [2.0 + place for place in range(noise.AGAIN)])
+        self.assertEqual(times["model-2"], [])
+        again = [outcome.CheckResult.from_json(item.to_json()) for item in finished.results]
+        self.assertEqual(again, list(finished.results))
 
     def test_result_survives_its_stream(self) -> None:
         result = support.result("failed", rerun=outcome.Rerun("passed"))

@@ -259,7 +259,8 @@ def _trend_json(trend: Trend) -> dict[str, Any]:
         **vars(trend),
         "points": [
             {
-                **vars(point),
+                **point._asdict(),
+                "figures": {k: v for k, v in point.figures.items() if v is not None},
                 "condition": vars(point.condition),
                 "changes": [vars(change) for change in point.changes],
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def formats(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report and print its path; returns the exit status."""
+    gc.disable()  # nearly all that is made here is in use until the end
     if options.index:
         from hf_tests.report import index
 

@@ -48,7 +48,7 @@ class Metric:
 
 
 METRICS = (
-    Metric("latency", "median_time", "s", SPEED, threshold=0.10, step=50e-6),
+    Metric("latency", "median_time", "s", SPEED, threshold=0.06, step=50e-6),
     Metric("throughput", "throughput", "/s", SPEED, more_is_worse=False),
     Metric("load", "load_time", "s", SPEED, threshold=0.50, step=0.1),
     Metric("conversion", "conversion_time", "s", SPEED, threshold=0.50, step=1.0),

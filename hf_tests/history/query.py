@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hf_tests import outcome
 from hf_tests.history import database, ingest
@@ -31,10 +33,10 @@ class Change:
         return f"{self.name} {self.before or 'none'} -> {self.after or 'none'}"
 
 
-@dataclass(frozen=True)
-class Point:
-    """A check in one run: ``figures`` are those of `FOLLOWED`, ``again`` all of a second time.
+class Point(NamedTuple):
+    """A check in one run: ``figures`` are those of `FOLLOWED`, ``again`` all of each further time.
 
+    A figure that was not measured is None. A tuple, for a comparison makes tens of thousands.
     ``changes`` are the versions that changed since the point before.
     """
 
@@ -42,8 +44,8 @@ class Point:
     started: str
     status: str
     condition: Condition
-    figures: Figures
-    again: Figures
+    figures: Mapping[str, float | None]
+    again: tuple[Figures, ...]
     changes: tuple[Change, ...]
 
 
@@ -136,24 +138,44 @@ class History:
         runs = runs[-last:] if last else runs
         if not runs:
             return ()
-        places = {run.id: place for place, run in enumerate(runs)}
         wanted, values = ["run.started >= ?"], [runs[0].started]
         for name, value in (("model", model), ("device", device), ("method", method)):
             if value is not None:
                 wanted.append(f"subject.{name} = ?")
                 values.append(value)
         rows = self._rows(
-            "SELECT subject.number, subject.family, subject.model, subject.device, "
-            "subject.method, subject.key, subject.variant, run.id, result.status, "
-            f"condition.text, {_FIGURES}, json_extract(result.rest, '$.checkpoint', '$.again') "
+            "SELECT result.subject, result.run, result.status, result.condition, "
+            f"{_FIGURES}, json_extract(result.rest, '$.checkpoint', '$.again') "
             f"{_ALL if model is None else _ONE}"
-            "JOIN words AS condition ON condition.number = result.condition "
-            f"WHERE {' AND '.join(wanted)} "
-            "ORDER BY subject.family, subject.model, subject.key, subject.variant, "
-            "run.started, run.id",
+            f"WHERE {' AND '.join(wanted)} ORDER BY run.started, run.id",
             *values,
         )
-        return _trends(rows, runs, places)
+        return self._trends(rows, runs)
+
+    def _trends(self, rows: Sequence[Any], runs: Sequence[Run]) -> tuple[Trend, ...]:
+        """Trends from rows in the order of the runs.
+
+        What the rows share is read once: joined to each of tens of thousands, it is most of the
+        time.
+        """
+        by_id = {run.id: run for run in runs}
+        by_number = {
+            number: by_id[run_id]
+            for number, run_id in self._rows("SELECT number, id FROM run")
+            if run_id in by_id
+        }
+        texts = self._rows(
+            "SELECT number, text FROM words WHERE number IN (SELECT value FROM json_each(?))",
+            json.dumps(list({row[3] for row in rows})),
+        )
+        columns = {number: json.loads(text) for number, text in texts}
+        names = "family, model, device, method, key, variant"
+        subjects = {row[0]: row[1:] for row in self._rows(f"SELECT number, {names} FROM subject")}
+        points = _points(rows, by_number, columns)
+        fields = [(*subjects[number], tuple(own)) for number, own in points.items()]
+        trends = [Trend(*each) for each in fields]
+        order = operator.attrgetter("family", "model", "key", "variant")
+        return tuple(sorted(trends, key=order))
 
     def bad_since(self, run_id: str) -> dict[tuple[str, str], Run]:
         """For each check that is bad in a run: the first run since which it never was otherwise.
@@ -268,7 +290,7 @@ def _check(row: Sequence[Any]) -> Check:
     *names, condition, message, predictions, figures, rest = row
     family, model, device, method, key, variant, status = names
     more = json.loads(rest)
-    more["doubts"] = tuple(more.get("doubts", ()))
+    more |= {"doubts": tuple(more.get("doubts", ())), "again": _again(more.get("again"))}
     return Check(
         family=family,
         model=model,
@@ -285,45 +307,47 @@ def _check(row: Sequence[Any]) -> Check:
     )
 
 
-def _trends(
-    rows: Sequence[Any], runs: Sequence[Run], places: Mapping[str, int]
-) -> tuple[Trend, ...]:
-    found: dict[int, tuple[Sequence[Any], list[Point]]] = {}
+def _points(
+    rows: Sequence[Any], runs: Mapping[int, Run], columns: Mapping[int, Mapping[str, Any]]
+) -> Mapping[int, Sequence[Point]]:
+    """The points of each subject, by its number."""
+    found: dict[int, list[Point]] = defaultdict(list)
     between: dict[tuple[int | None, int], tuple[Change, ...]] = {}
     last: dict[int, int] = {}
     # Thousands of points share a few conditions.
-    conditions: dict[tuple[str, str | None, int], Condition] = {}
+    conditions: dict[tuple[int, str | None, int], Condition] = {}
     # One JSON text for all rows is read in half the time of one for each.
-    every_figures = json.loads(f"[{','.join(row[-2] for row in rows)}]")
-    every_rest = json.loads(f"[{','.join(row[-1] for row in rows)}]")
+    every_figures = json.loads(f"[{','.join([row[-2] for row in rows])}]")
+    every_rest = json.loads(f"[{','.join([row[-1] for row in rows])}]")
     for row, figures, (checkpoint, again) in zip(rows, every_figures, every_rest, strict=True):
-        number, *names, run_id, status, condition, _, _ = row
-        place = places.get(run_id)
-        if place is None:
+        number, place, status, condition, _, _ = row
+        run, before = runs.get(place), last.get(number)
+        if run is None:
             continue
-        run, before = runs[place], last.get(number)
         pair = (before, place)
         if pair not in between:
             between[pair] = changes(None if before is None else runs[before], run)
         shared = condition, checkpoint, place
         if shared not in conditions:
-            columns = json.loads(condition)
-            conditions[shared] = _condition(columns, checkpoint, run)
-        point = Point(
-            run_id=run_id,
-            started=run.started,
-            status=status,
-            condition=conditions[shared],
-            figures={k: v for k, v in zip(FOLLOWED, figures, strict=True) if v is not None},
-            again=again or {},
-            changes=between[pair],
+            conditions[shared] = _condition(columns[condition], checkpoint, run)
+        found[number].append(
+            Point(
+                run.id,
+                run.started,
+                status,
+                conditions[shared],
+                dict(zip(FOLLOWED, figures)),  # noqa: B905 - strict takes twice as long
+                _again(again) if again else (),
+                between[pair],
+            )
         )
-        found.setdefault(number, (names, []))[1].append(point)
         last[number] = place
-    trends = []
-    for (family, model, device, method, key, variant), points in found.values():
-        trends.append(Trend(family, model, device, method, key, variant, tuple(points)))
-    return tuple(trends)
+    return found
+
+
+def _again(found: Any) -> tuple[Figures, ...]:
+    """Further measurements; there was a single one before there were lists of them."""
+    return tuple(found) if isinstance(found, list) else (found,) if found else ()
 
 
 def _condition(columns: Mapping[str, Any], checkpoint: str | None, run: Run) -> Condition:

@@ -85,8 +85,8 @@ class Check:
     """One check of a run, or, with a ``variant``, its figures in another dtype or batch size.
 
     ``key`` is its key in the model's file. ``message`` is the error or the reason it has.
-    ``figures`` are those of the first measurement, ``again`` those of the second one, in another
-    process, where there was one. ``checkpoint`` names the weights; ``predictions`` is JSON text
+    ``figures`` are those of the first measurement, ``again`` those of further ones, each in another
+    process. ``checkpoint`` names the weights; ``predictions`` is JSON text
     with numbers rounded, cut short where it is long.
     """
 
@@ -111,7 +111,7 @@ class Check:
     rerun_status: str | None = None
     duration: float | None = None
     figures: Figures = field(default_factory=dict)
-    again: Figures = field(default_factory=dict)
+    again: tuple[Figures, ...] = ()
     doubts: tuple[str, ...] = ()
     predictions: str | None = None
     file: str | None = None
@@ -299,7 +299,8 @@ def _checks(
         key = row["key"]
         entry = (document.get("results") or {}).get(key) or {}
         performance = document.get("performance") or {}
-        again = ((entry.get("rerun") or {}).get("performance")) or {}
+        rerun = entry.get("rerun") or {}
+        again = [rerun.get("performance"), *(rerun.get("further") or ())]
         figures = performance.get(key) or {}
         if not figures and row.get("avg_time") is not None:
             figures = {"avg_time": row["avg_time"], "parity": row.get("parity")}
@@ -324,7 +325,7 @@ def _checks(
             rerun_status=row.get("rerun_status"),
             duration=row.get("duration"),
             figures=figures_of(figures),
-            again=figures_of(again),
+            again=tuple(figures_of(item) for item in again if item),
             doubts=tuple(figures.get("doubts") or ()),
             predictions=_predictions(entry.get("predictions")),
             file=file or None,
@@ -341,7 +342,7 @@ def _checks(
                     dtype=others.get("dtype"),
                     batch_size=others.get("batch_size") or 1,
                     figures=figures_of(others),
-                    again={},
+                    again=(),
                     doubts=tuple(others.get("doubts") or ()),
                 )
 

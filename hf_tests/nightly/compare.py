@@ -51,8 +51,9 @@ class Difference:
 class Comparison:
     """All that differs between two runs. Each list is in the order of models and checks.
 
-    ``worse`` and ``better`` were seen in two measurements, ``unsure`` in one; ``still_worse`` began
-    before the base. ``not_compared`` counts figures by the reason why they were not.
+    ``worse`` and ``better`` were seen in several measurements, ``unsure`` in too few;
+    ``still_worse`` began before the base. ``not_compared`` counts figures by the reason why they
+    were not.
     """
 
     base: Run
@@ -78,7 +79,7 @@ class Comparison:
 
     @property
     def is_regression(self) -> bool:
-        """Whether the newer run is worse: a new failure, or a figure worse in two measurements."""
+        """Whether the newer run is worse: a new failure, or a figure that was seen to be."""
         return bool(self.new_failures or self.worse)
 
     @property
@@ -137,15 +138,14 @@ def compare(
 def suspects(
     new: Record, trends: Sequence[Trend], thresholds: Thresholds | None = None
 ) -> tuple[tuple[str, str, str], ...]:
-    """The checks of a run, by model, device and method, whose figures need a second measurement."""
+    """The checks of a run, by model, device and method, whose figures need one more measurement."""
     empty = Record(dataclasses.replace(new.run, id="", started=""), ())
     figures = Figures(empty, new, trends, thresholds or {})
-    found = figures.found({}, {check.name: check for check in new.checks})
-    wanted = {(item.model, item.key) for item in found["unsure"]}
+    figures.found({}, {check.name: check for check in new.checks})
     return tuple(
         (check.model, check.device, check.method)
         for check in new.checks
-        if (check.model, check.key) in wanted and not check.variant
+        if (check.model, check.key) in figures.suspects and not check.variant
     )
 
 

@@ -41,8 +41,8 @@ class FigureChange:
     """A figure beyond its history, in seconds or MiB.
 
     ``usual`` is the median of the ``nights`` it is held against, ``allowed`` the ratio up to which
-    it would have been within; ``again`` the second measurement; ``since`` the start of the run that
-    was the first such one, ``changes`` the versions that changed then.
+    one would have been within; ``again`` the further measurements; ``since`` the start of the run
+    that was the first such one, ``changes`` the versions that changed then.
     """
 
     model: str
@@ -56,18 +56,22 @@ class FigureChange:
     allowed: float
     nights: int
     drift: bool
-    again: float | None
+    again: tuple[float, ...]
     since: str | None
     changes: tuple[Change, ...] = ()
 
 
 class Figures:
-    """Every judged figure of the newer run against its history up to the base."""
+    """Every judged figure of the newer run against its history up to the base.
+
+    ``suspects`` are those, by model and key, that need one more measurement to be judged.
+    """
 
     def __init__(
         self, base: Record, new: Record, trends: Sequence[Trend], limits: Thresholds
     ) -> None:
         self._base, self._new, self._limits = base.run, new.run, limits
+        self.suspects: set[tuple[str, str]] = set()
         self._trends = {(trend.model, trend.key, trend.variant): trend for trend in trends}
         self._busy = busy_jobs(
             itertools.chain(
@@ -107,6 +111,12 @@ class Figures:
                 if change is not None:
                     lists[change[0]].append(change[1])
         kinds = ("worse", "better", "unsure", "still_worse")
+        self.suspects = {
+            (item.model, item.key)
+            for kind in ("unsure", "suspect")
+            for item in lists[kind]
+            if len(item.again) < noise.AGAIN
+        }
         return {
             **{kind: tuple(lists[kind]) for kind in kinds},
             "compared": compared,
@@ -153,29 +163,26 @@ class Figures:
                 continue
             if metric.group == SPEED and (point.run_id, check.model, check.device) in self._busy:
                 continue
-            found.append((point, noise.night_value(value, point.again.get(metric.key))))
+            if point.again:
+                value = noise.night_value(value, _measured(metric, point.again))
+            found.append((point, value))
         return found
 
     def _change(
         self, check: Check, metric: Metric, past: Sequence[tuple[Point, float]]
     ) -> tuple[str, FigureChange] | None:
-        value, again = check.figures[metric.key], check.again.get(metric.key)
-        if metric.group == SPEED and (check.again.get("busy_cores") or 0.0) > latency.BUSY_CORES:
-            again = None
+        value, again = check.figures[metric.key], _measured(metric, check.again)
         limit = self._limit(check.model, metric)
         until = (self._base.started, self._base.id) if self._base.id else None
         old = [
-            figure
+            (point, figure)
             for point, figure in past
             if until is None or (point.started, point.run_id) <= until
         ]
-        verdict = noise.judge(old, value, again, limit)
+        verdict = noise.judge([figure for _, figure in old], value, again, limit)
         if verdict is None or verdict.seen_again is False:
             return None
-        # Old news is what the base had already gone most of the way to.
-        is_old = bool(old) and not verdict.drift and until is not None
-        if is_old:
-            is_old = math.log(old[-1] / verdict.usual) / math.log(verdict.ratio) > 0.5
+        is_old = _is_old(old, verdict)
         series = [*(figure for _, figure in past), noise.night_value(value, again)]
         place = noise.first_night(series)
         if not is_old and not verdict.drift:
@@ -214,11 +221,34 @@ def _kind(verdict: Verdict, metric: Metric, is_old: bool) -> str:
     if is_old:
         return "still_worse" if is_worse else "still_better"
     if verdict.seen_again is None:
-        return "unsure"
+        return "unsure" if verdict.is_far else "suspect"
     return "worse" if is_worse else "better"
 
 
-Row = tuple[str, str, str, Mapping[str, float]]
+def _is_old(nights: Sequence[tuple[Point, float]], verdict: Verdict) -> bool:
+    """Whether it is old news: those nights had already gone most of the way to it.
+
+    One alone may have been an accident, unless it was measured again then.
+    """
+    if verdict.drift:
+        lately = nights[-noise.DRIFT_FRESH :]
+        return any(len(point.again) >= noise.AGAIN for point, _ in lately)
+    whole = math.log(verdict.ratio)
+    gone = [math.log(figure / verdict.usual) / whole > 0.5 for _, figure in nights[-2:]]
+    return gone[-1] and (all(gone) or bool(nights[-1][0].again))
+
+
+def _measured(metric: Metric, again: Sequence[Mapping[str, float]]) -> tuple[float, ...]:
+    """The further measurements of a figure, without those beside busy processes."""
+    return tuple(
+        value
+        for figures in again
+        if (value := figures.get(metric.key)) is not None
+        and (metric.group != SPEED or (figures.get("busy_cores") or 0.0) <= latency.BUSY_CORES)
+    )
+
+
+Row = tuple[str, str, str, Mapping[str, float | None]]
 """Run, model, device and figures of a check."""
 
 

@@ -235,13 +235,14 @@ def _result(result: CheckResult) -> dict[str, Any]:
 
 
 def _rerun(result: CheckResult) -> dict[str, Any] | None:
-    """The second attempt, with its figures as under ``performance``."""
+    """The second attempt and those after it, with their figures as under ``performance``."""
     if result.rerun is None:
         return None
     entry = dict(vars(result.rerun))
     measurement = entry.pop("measurement")
     figures = _performance(measurement, None, 0) if measurement.trial_times else None
-    return {**entry, "performance": figures}
+    further = [_performance(item, None, 0) for item in entry.pop("further")]
+    return {**entry, "performance": figures, "further": further}
 
 
 def _average(result: CheckResult) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -63,7 +64,7 @@ def sections(found: Comparison) -> list[Section]:
         ("Other options", [str(item) for item in found.options]),
         ("Faster", [_figure(item) for item in _of(better, SPEED)]),
         ("Less memory", [_figure(item) for item in _of(better, MEMORY)]),
-        ("Beyond history, but measured once", [_figure(item) for item in unsure]),
+        ("Beyond history, but measured too seldom", [_figure(item) for item in unsure]),
         ("Still failing", [_status(item) for item in found.still_failing]),
         ("Still slower or larger", [_figure(item) for item in found.still_worse]),
     ]
@@ -124,8 +125,10 @@ def _figure(item: FigureChange) -> str:
     )
     usual = f"{item.nights} night{'s' if item.nights != 1 else ''}"
     more = f"within {item.allowed:.2f}x in {usual}"
-    if item.again is not None:
-        more = f"again {metric.text(item.again)}; {more}"
+    if item.again:
+        shown = metric.text(statistics.median(item.again))
+        times = f" ({len(item.again)} times)" if len(item.again) > 1 else ""
+        more = f"again {shown}{times}; {more}"
     if item.since is not None:
         more += f"; since {item.since[:10]}"
     if item.changes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hf_tests import outcome
 from hf_tests.hardware import Hardware
-from hf_tests.history import ingest
+from hf_tests.history import ingest, noise
 from hf_tests.isolation.base import Launcher
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job
@@ -33,6 +33,8 @@ INTERRUPTED = 130
 
 Check = tuple[str, str, str]
 """Model, device and method of a check."""
+
+FEW_JOBS = 10  # or a tenth of the run's: those that are run more than once again
 
 TESTED = frozenset(outcome.STATUSES) - {outcome.SKIPPED}
 
@@ -94,9 +96,10 @@ def execute(
     """Run a plan, or what is left of it, and write the run's files into its folder.
 
     ``taken_up`` is what an earlier part of the run left. ``suspects`` names the checks that are to
-    be run once more beside those that failed, once all are in the folder's files. A model's file is
-    written when the last of its jobs has ended, and for what is left when the run ends, however it
-    does; a runner that is killed leaves the streams, from which ``--resume`` writes it.
+    be run again beside those that failed, from what is in the folder's files, until it names none.
+    A model's file is written when the last of its jobs has ended, and for what is left when the run
+    ends, however it does; a runner that is killed leaves the streams, from which ``--resume``
+    writes it.
     """
     start = time.monotonic()
     described = metadata.of_run(
@@ -128,14 +131,20 @@ def execute(
             report.add(item)
         report.close()
         if conduct.rerun_failed:
-            slow: Collection[Check] = ()
-            if suspects is not None and not interruption.requested:
-                write_run(folder, report.outcomes, report.machine, described)
-                slow = suspects(folder)
-            again = [job for item in report.outcomes if (job := _again(item, slow)) is not None]
-            for item in schedule.rerun(again, resume.done_before(folder, again)):
-                report.add_rerun(item)
-            report.close()
+            for attempt in range(2, 2 + noise.AGAIN):
+                slow: Collection[Check] = ()
+                if suspects is not None and not interruption.requested:
+                    write_run(folder, report.outcomes, report.machine, described)
+                    slow = suspects(folder)
+                found = (_again(item, slow, attempt) for item in report.outcomes)
+                again = [job for job in found if job is not None]
+                if attempt > 2:
+                    again = again[: max(FEW_JOBS, len(jobs) // 10)]
+                for item in schedule.rerun(again, resume.done_before(folder, again)):
+                    report.add_rerun(item)
+                report.close()
+                if not again:
+                    break
         wall = time.monotonic() - start
         finished = Finished(folder, report.outcomes, interruption.requested, wall, plan.problems)
         described |= metadata.at_end() | {
@@ -200,12 +209,12 @@ class _Report:
         self._unwritten.discard(model)
 
     def add_rerun(self, item: JobOutcome) -> None:
-        """Put the outcome of a second attempt beside that of the first."""
+        """Put the outcome of a further attempt beside that of the first."""
         self.reruns.append(item)
         first = self._outcomes[item.job.replace(attempt=1).name]
         again = {result.method: result for result in item.results}
         results = tuple(
-            dataclasses.replace(result, rerun=_rerun(again[result.method]))
+            dataclasses.replace(result, rerun=_rerun(result.rerun, again[result.method]))
             if result.method in again
             else result
             for result in first.results
@@ -216,20 +225,25 @@ class _Report:
         return tuple(self._outcomes[name] for name in sorted(names, key=self._places.__getitem__))
 
 
-def _again(item: JobOutcome, slow: Collection[Check]) -> Job | None:
+def _again(item: JobOutcome, slow: Collection[Check], attempt: int) -> Job | None:
     """The job of what failed or is suspect in another one, to be run once more; None for nothing.
 
-    What was not run or was ended because the run was interrupted has not failed.
+    What failed is run a second time and no more. What was not run or was ended because the run was
+    interrupted has not failed.
     """
     bad = [
         r.method
         for r in item.results
-        if (r.is_bad and r.error_type != "interrupted") or (r.model, r.device, r.method) in slow
+        if (r.is_bad and r.error_type != "interrupted" and attempt == 2)
+        or (r.model, r.device, r.method) in slow
     ]
-    return item.job.replace(methods=tuple(bad), attempt=2) if bad else None
+    return item.job.replace(methods=tuple(bad), attempt=attempt) if bad else None
 
 
-def _rerun(result: CheckResult) -> Rerun:
+def _rerun(before: Rerun | None, result: CheckResult) -> Rerun:
+    if before is not None:
+        measured = (result.measurement,) if result.measurement.trial_times else ()
+        return dataclasses.replace(before, further=before.further + measured)
     return Rerun(
         result.status,
         result.error_type,

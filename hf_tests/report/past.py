@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,6 @@ class Line:
     points: str
     changes: tuple[float, ...]
     bad: tuple[float, ...]
-    end: tuple[float, float]
     words: str
 
 
@@ -133,8 +133,17 @@ def _trends(trends: Sequence[Trend], run_id: str) -> dict[str, ModelTrend]:
     return found
 
 
+@functools.cache
+def _across(count: int) -> tuple[float, ...]:
+    """Where each of so many nights stands."""
+    return tuple(round(place * WIDTH / (count - 1), 1) for place in range(count))
+
+
 def _lines(points: Sequence[Point]) -> list[Line]:
     lines = []
+    across = _across(len(points))
+    changes = tuple(across[i] for i, point in enumerate(points) if i and point.changes)
+    bad = tuple(across[i] for i, p in enumerate(points) if p.status in outcome.BAD_STATUSES)
     for name, text in SHOWN:
         metric: Metric = BY_NAME[name]
         values = [point.figures.get(metric.key) for point in points]
@@ -146,25 +155,13 @@ def _lines(points: Sequence[Point]) -> list[Line]:
         # A scale from nothing would hide a change, one that fits the noise would make it a cliff.
         low = least - max(0.1 * most, most - least) / 2
         high = most + max(0.1 * most, most - least) / 2
-        step = WIDTH / (len(points) - 1)
-
-        def place_of(
-            place: int, value: float, step: float = step, low: float = low, high: float = high
-        ) -> tuple[float, float]:
-            return round(place * step, 1), round(HEIGHT * (high - value) / (high - low), 1)
-
-        drawn = [place_of(place, value) for place, value in known]
+        scale = HEIGHT / (high - low)
         lines.append(
             Line(
                 name.replace("-", " "),
-                " ".join(f"{x:g},{y:g}" for x, y in drawn),
-                tuple(round(i * step, 1) for i, p in enumerate(points) if i and p.changes),
-                tuple(
-                    round(i * step, 1)
-                    for i, p in enumerate(points)
-                    if p.status in outcome.BAD_STATUSES
-                ),
-                drawn[-1],
+                " ".join([f"{across[i]:g},{scale * (high - value):.1f}" for i, value in known]),
+                changes,
+                bad,
                 f"{text(amounts[-1])}; {len(known)} nights, {text(least)} to {text(most)}",
             )
         )
