@@ -119,17 +119,19 @@ def neighbours_mixed(found: Any) -> None:
     found.logits = found.logits + 0.1 * found.logits.roll(-1, -2)
 
 
+MAPS = ("logits", "masks_queries_logits", "predicted_depth", "reconstruction")
+"""Outputs that may have the places of an image."""
+
+
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    names = ("logits", "last_hidden_state", "reconstruction", "predicted_depth", "audio_values")
-    name = next(item for item in names if item in found)
+    name = next(item for item in (*MAPS, "last_hidden_state", "audio_values") if item in found)
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
 
 
 def sides_exchanged(found: Any) -> None:
     """What was on the left of an image comes out on the right."""
-    names = ("reconstruction", "predicted_depth")
-    name = next(item for item in names if item in found)
+    name = next(item for item in MAPS if item in found)
     found[name] = found[name].flip(-1)
 
 
@@ -400,6 +402,8 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "timestamps": generate(return_timestamps=False),
     },
     "depth_map": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
+    "segformer": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
+    "mask2former": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "restoration": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "sam": {
         "embeddings": forward(embeddings_shifted),

@@ -16,6 +16,7 @@ from hf_tests.probe.tasks.feature_extraction import FeatureExtraction
 from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.image_classification import ImageClassification
 from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
+from hf_tests.probe.tasks.image_segmentation import ImageSegmentation
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.probe.tasks.image_to_image import ImageToImage
 from hf_tests.probe.tasks.keypoint_detection import KeypointDetection
@@ -50,6 +51,7 @@ def _by_name() -> dict[str, Task]:
         FillMask(),
         ImageClassification(),
         ImageFeatureExtraction(),
+        ImageSegmentation(),
         ImageTextToText(),
         ImageToImage(),
         KeypointDetection(),

@@ -217,3 +217,9 @@ def reading_config(config: Any) -> Any:
         return config.get_text_config()
     except ValueError:  # one part reads texts, and another writes codes
         return config.get_text_config(encoder=True)
+
+
+def in_float32(outputs: Any) -> Any:
+    """The tensors among a network's outputs in float32 on the CPU, in the form that they had."""
+    named = {name: value for name, value in outputs.items() if hasattr(value, "cpu")}
+    return type(outputs)(**{name: value.float().cpu() for name, value in named.items()})

@@ -43,7 +43,7 @@ class DepthEstimation(base.Task):
         least = float(outputs.predicted_depth.min())
         judge.require(least >= 0, f"predicted_depth of {least}")
         found = subject.processor.post_process_depth_estimation(
-            _on_the_cpu(outputs), [samples.IMAGE_SIZE[::-1]]
+            base.in_float32(outputs), [samples.IMAGE_SIZE[::-1]]
         )
         return self._verdict(found[0]["predicted_depth"])
 
@@ -78,9 +78,3 @@ class DepthEstimation(base.Task):
             "in the circle": float(depth[row, column]),
         }
         return base.Verdict((prediction,), Example(INPUT, prediction))
-
-
-def _on_the_cpu(outputs: Any) -> Any:
-    """The outputs' tensors in float32, whatever the dtype and the device."""
-    named = {name: value for name, value in outputs.items() if hasattr(value, "cpu")}
-    return type(outputs)(**{name: value.float().cpu() for name, value in named.items()})

@@ -35,12 +35,16 @@ WIDTH_FIELDS = frozenset(
      "embed_dim_per_stage", "stem_out_channels", "descriptor_dim", "descriptor_decoder_dim",
      "bottleneck_features", "num_relative_features", "bin_embedding_dim",
      "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
-     "upsample_initial_channel", "duration_predictor_filter_channels"}
+     "upsample_initial_channel", "duration_predictor_filter_channels",
+     "mask_dim", "auxiliary_channels", "auxiliary_in_channels"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
                   "net_units")  # fmt: skip
 NARROW_FIELDS = frozenset({"embedding_size"})
+HIDDEN = "hidden_dim"
+"""The width of feed-forward layers; where these have another name, the model's own width."""
+
 FEED_FORWARD_FIELDS = frozenset(
     {"hidden_dim", "n_inner", "d_inner", "d_ff", "dff", "dim_ff", "feed_forward_size",
      "feed_forward_hidden_size", "shared_expert_intermediate_size"}
@@ -84,6 +88,9 @@ CHOSEN_EXPERT_FIELDS = frozenset(
 EXPERT_GROUP_FIELDS = frozenset({"topk_group"})
 DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
 """Layers before the first one with experts: fewer than there are layers, or none has any."""
+
+LAST_LAYER_FIELDS = frozenset({"num_blocks"})
+"""Layers at the end that do more than those before them: fewer than there are layers."""
 
 RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
@@ -179,6 +186,8 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = dict(list(value.items())[:LABELS])
         elif name == images.size_name(before):
             block[name] = images.shrunken(value, before)
+        elif name == HIDDEN and _feeds_forward(before):
+            block[name] = _cap(value, width)
         elif name in FEED_FORWARD_FIELDS and isinstance(value, int) and _narrowing(before) < 1:
             block[name] = int(value * _narrowing(before))
         elif doubled and name in sounds.FIELDS and isinstance(value, (int, float)):
@@ -215,6 +224,11 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
             block[name] = list(range(end - len(taps), end))
         for name in STAGE_NAME_FIELDS:
             block.pop(name, None)  # the configuration derives them anew
+
+
+def _feeds_forward(block: Mapping[str, Any]) -> bool:
+    """Whether a block calls the width of its feed-forward layers by a name that says so."""
+    return any(name.endswith(FEED_FORWARD_SUFFIXES) for name in block)
 
 
 def _heads(block: Mapping[str, Any]) -> Any:
@@ -296,10 +310,13 @@ def _shares(parts: Sequence[int], total: int) -> list[int]:
 
 def _taps(block: Mapping[str, Any]) -> list[int]:
     """Indices of the layers whose outputs others read; empty where there are none, or stages."""
-    indices = next((block[name] for name in TAP_FIELDS if block.get(name)), None)
-    if _layers(block) is None or not isinstance(indices, (list, tuple)):
-        return []
-    return list(indices) if all(isinstance(index, int) for index in indices) else []
+    indices: Any = next((block[name] for name in TAP_FIELDS if block.get(name)), ())
+    return [] if _layers(block) is None or not _are_numbers(indices) else list(indices)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Whether a value is a list of whole numbers."""
+    return isinstance(value, (list, tuple)) and all(isinstance(item, int) for item in value)
 
 
 def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
@@ -321,7 +338,7 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
         return min(value, 1.0)
     if isinstance(value, (list, tuple)) and name.endswith(CHANNEL_LIST_SUFFIXES) and not staged:
         return _cap(value, WIDTH)
-    if staged and isinstance(value, (list, tuple)) and name in CHANNEL_LIST_FIELDS | WIDTH_FIELDS:
+    if staged and _are_numbers(value) and name in CHANNEL_LIST_FIELDS | WIDTH_FIELDS:
         return [STAGED_HEAD_DIM * count for count in heads][: len(value)]
     for limit, names, suffixes in _limits(width):
         if name in names or name.endswith(suffixes):
@@ -359,7 +376,12 @@ def _cap(value: Any, limit: int) -> Any:
 
 
 def _fit_to_layers(name: str, value: Any, published: int, layers: int) -> Any:
-    """Lists that speak of layers: one entry a layer is cut, indices of layers stay in range."""
+    """Lists that speak of layers: one entry a layer is cut, indices of layers stay in range.
+
+    Of the last layers that are counted by themselves there are fewer than of all.
+    """
+    if name in LAST_LAYER_FIELDS and isinstance(value, int) and value < published:
+        return min(value, layers - 1)
     if not isinstance(value, (list, tuple)) or not value:
         return value
     if name in LAYER_INDEX_FIELDS:
