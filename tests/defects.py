@@ -40,9 +40,9 @@ LAYER_COUNTS = (
     "num_hidden_layers",
     "n_layer",
     "num_decoder_layers",
+    "depths",
     "num_layers",
     "encoder_layers",
-    "depths",
     "gnn_layers_types",
 )
 
@@ -173,12 +173,15 @@ def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
 def _fit_lists(block: dict[str, Any], before: Any, after: Any) -> None:
     """Shorten the lists that have an item for each layer; stages are named anew from the count.
 
-    Where several layers are read, each of them is then the one before it.
+    Where several layers are read, each of them is then the one before it. Stages of several layers
+    are as many as they were.
     """
     taps = block.get("out_indices") or []
     for name, value in block.items():
         if isinstance(value, list) and len(value) == before:
             block[name] = value[:after]
+    if isinstance(before, list) and len(before) == len(after):
+        return
     for name in ("stage_names", "out_features", "out_indices"):
         block.pop(name, None)
     if isinstance(before, int) and len(taps) > 1:

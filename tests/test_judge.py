@@ -400,6 +400,31 @@ class TestAnswers(unittest.TestCase):
             {"predicted_depth": rows},
         )
 
+    def test_image_segmentation(self) -> None:
+        left, right = torch.zeros(240, 320), torch.zeros(240, 320)
+        left[:, :100], right[:, 100:] = 255, 255
+
+        def item(mask: torch.Tensor, label: str = "a", score: float | None = None) -> Any:
+            shown = Image.fromarray(mask.numpy().astype("uint8"))
+            return {"score": score, "label": label, "mask": shown}
+
+        self.check(
+            "nvidia/segformer-b0-finetuned-ade-512-512",
+            [item(left), item(right, "b")],
+            [item(left)],
+            [item(left), item(left), item(right)],
+            [item(left), item(right, "another")],
+            [item(left), item(right / 2)],
+            [item(left.T.contiguous())],
+            [],
+        )
+        self.check(
+            "facebook/mask2former-swin-small-coco-instance",
+            [item(left, score=0.9)],
+            [item(left, score=1.9)],
+            [item(left, score=0.9), item(left, score=0.8)],
+        )
+
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]
             support.model("openai/clip-vit-base-patch32")

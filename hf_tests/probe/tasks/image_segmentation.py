@@ -12,7 +12,7 @@ from hf_tests.probe.tasks.image_classification import INPUT
 from hf_tests.registry import Model
 
 KIND = "panoptic"  # of the kinds that a model may be told to do, the one that has all others in it
-KEEP_ALL = {"threshold": 0.0, "overlap_mask_area_threshold": 0.0}
+KEEP_ALL = {"threshold": 0.0, "mask_threshold": 0.0, "overlap_mask_area_threshold": 0.0}
 """Thresholds that drop no segment, so that the answer can be judged whatever the quality."""
 SIZE = samples.IMAGE_SIZE[::-1]  # rows and columns
 WHOLE = 255  # of a pixel in a mask
