@@ -115,7 +115,7 @@ def _verdict(segments: list[dict[str, Any]]) -> base.Verdict:
     Where they have none, every pixel has a label.
     """
     judge.require(bool(segments), "there are no segments")
-    total = 0
+    total: Any = 0
     for item in segments:
         judge.shape(item["mask"], SIZE, "mask")
         total = total + item["mask"].int()
