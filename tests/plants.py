@@ -265,6 +265,63 @@ def fewer_features(found: Any) -> Any:
     return [features[0][1:]]
 
 
+@contextlib.contextmanager
+def grid_turned(loaded: Loaded) -> Iterator[None]:
+    """An image's patches are said to stand in columns."""
+    part = loaded.processor.image_processor
+    whole = part.preprocess
+
+    def spoilt(*arguments: Any, **given: Any) -> Any:
+        found = whole(*arguments, **given)
+        found["image_grid_thw"] = found["image_grid_thw"][:, [0, 2, 1]]
+        return found
+
+    with mock.patch.object(part, "preprocess", spoilt):
+        yield
+
+
+def features_mixed(found: Any) -> Any:
+    """Each image gets a little of all."""
+    features = torch.cat(list(found.pooler_output))
+    found.pooler_output = [item + 0.1 * features.mean(0) for item in found.pooler_output]
+    return found
+
+
+def frames_alike(given: dict[str, Any]) -> None:
+    """Every frame of a video is the mean of all."""
+    if "pixel_values_videos" in given:
+        frames = given["pixel_values_videos"].unflatten(0, (int(given["video_grid_thw"][0, 0]), -1))
+        values = frames.unflatten(-1, (3, 2, -1))  # two frames stand in one patch
+        mean = values.mean((0, 3), keepdim=True).expand_as(values)
+        given["pixel_values_videos"] = mean.reshape_as(frames).flatten(0, 1)
+
+
+@contextlib.contextmanager
+def images_mixed(loaded: Loaded) -> Iterator[None]:
+    """Each image of a batch gets a little of all."""
+
+    def mix(part: Any, given: Any, found: Any) -> Any:
+        del part, given
+        found.last_hidden_state += 0.1 * found.last_hidden_state.mean(0, keepdim=True)
+        return found
+
+    handle = loaded.network.vision_model.register_forward_hook(mix)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def only_the_newest_read(given: dict[str, Any]) -> None:
+    """Every step forgets what was before it, and its mask with it."""
+    given["past_key_values"] = None
+    given["attention_mask"] = torch.ones_like(given["input_ids"])
+
+
+def text_decoder(loaded: Loaded) -> Any:
+    return loaded.network.text_decoder
+
+
 def logits_scaled(found: Any) -> None:
     found.logits = found.logits * 1.01
 
@@ -415,6 +472,18 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "cache": forward(cache_dropped),
         "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
         "text_alone": outputs(logits_scaled),
+    },
+    "qwen_vl": {
+        "cache": forward(cache_dropped),
+        "grid": grid_turned,
+        "order": wrapped(network, "get_image_features", after=features_mixed),
+        "text_alone": outputs(logits_scaled),
+        "video": forward(frames_alike),
+    },
+    "captioning": {
+        "batch": images_mixed,
+        "cache": wrapped(text_decoder, "forward", only_the_newest_read),
+        "corners": forward(corner_blanked),
     },
     "keypoint": {"batch": outputs(first_scores_doubled), "moved": outputs(keypoints_shifted)},
     "matching": {

@@ -533,7 +533,7 @@ class TestOutputs(unittest.TestCase):
         self.spoil("openai/clip-vit-base-patch32", "logits_per_image")
 
     def test_generated_steps(self) -> None:
-        for model_id in ("gpt2", "t5-small", "llava-hf/llava-1.5-7b-hf"):
+        for model_id in ("gpt2", "t5-small", "llava-hf/llava-1.5-7b-hf", "google/pix2struct-base"):
             task, subject, inputs, outputs = self.subject(model_id)
             last = outputs.logits[-1]
             broken = {

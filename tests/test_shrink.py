@@ -221,6 +221,12 @@ class TestDerived(unittest.TestCase):
         derived.drop(granite, {})
         self.assertEqual(granite["layer_types"], kinds)
 
+    def test_a_part_that_has_the_model_type_of_the_whole(self) -> None:
+        part = {"model_type": "qwen2_vl", "depth": 32, "num_heads": 16, "vocab_size": 7}
+        values = {"model_type": "qwen2_vl", "vision_config": part, "image_token_id": 5}
+        derived.drop(values, {})
+        self.assertEqual(part, {"model_type": "qwen2_vl", "depth": 32, "num_heads": 16})
+
     def test_what_every_configuration_has_is_no_part_of_a_block_without_a_class(self) -> None:
         inner = {"model_type": "", "_name_or_path": "", "output_attentions": False, "clip_qkv": 8}
         values = {"model_type": "dbrx", "attn_config": inner, "output_attentions": True}

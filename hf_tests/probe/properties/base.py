@@ -43,6 +43,7 @@ class Loaded:
         self.model = subject.model
         self._subject = subject
         self._task = tasks.get(subject.model.task)
+        self._subject = subject
         self._made: dict[str, Any] = {}
 
     def answer(self, outputs: Any) -> Any:
@@ -52,6 +53,10 @@ class Loaded:
     def run(self, inputs: Mapping[str, Any]) -> Any:
         """One inference on other inputs, as the task makes it."""
         return self._task.run(self._subject, dict(inputs))
+
+    def read(self, inputs: Mapping[str, Any]) -> Any:
+        """What the network makes of inputs in one call, before it has generated anything."""
+        return self.network(**self._task.one_pass(self._subject, dict(inputs)))
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What several properties need and is dear to make, kept under a name."""

@@ -18,10 +18,10 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
 
     name, pixels = _pixels(loaded)
     both = {key: torch.cat([value, value]) for key, value in loaded.inputs.items()}
-    other = pixels.flip(-1)
+    other = pixels.flip(-2)
     both[name] = torch.cat([pixels, other * 0.5 if pixels.is_floating_point() else other])
-    alone = loaded.answer(loaded.outputs)
-    found = loaded.answer(loaded.network(**both))
+    alone = loaded.answer(loaded.read(loaded.inputs))
+    found = loaded.answer(loaded.read(both))
     # Rows of a batch, or one sequence of the parts of all images.
     first = found[:, : alone.shape[1]] if len(found) == len(alone) else found[: len(alone)]
     loaded.same(first, alone, "an image's answer differs beside another")
@@ -30,17 +30,18 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
 def every_corner_is_read(loaded: Loaded) -> None:
     """An image of which any quarter is blank has other features."""
     name, pixels = _pixels(loaded)
-    whole = loaded.answer(loaded.network(**loaded.inputs))
+    whole = loaded.answer(loaded.read(loaded.inputs))
     for place, quarter in _quarters(pixels):
         other = pixels.clone()
         other[quarter] = 0
-        found = loaded.answer(loaded.network(**{**loaded.inputs, name: other}))
+        found = loaded.answer(loaded.read({**loaded.inputs, name: other}))
         loaded.different(found, whole, f"features of an image without its {place} quarter")
 
 
 def _pixels(loaded: Loaded) -> tuple[str, Any]:
-    """The image among a network's inputs, and its name: the first of them."""
-    return next(iter(loaded.inputs.items()))
+    """The image among a network's inputs, and its name: the first of them, beside a text."""
+    texts = ("input_ids", "attention_mask", "token_type_ids")
+    return next(item for item in loaded.inputs.items() if not item[0].endswith(texts))
 
 
 def _quarters(pixels: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:

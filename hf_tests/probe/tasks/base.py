@@ -123,6 +123,11 @@ class Task(abc.ABC):
     def inputs(self, subject: Subject) -> dict[str, Any]:
         """The network's arguments for the sample input, as tensors on the CPU."""
 
+    def one_pass(self, subject: Subject, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of one call of the network on inputs, before it has generated anything."""
+        del subject
+        return inputs
+
     def run(self, subject: Subject, inputs: dict[str, Any]) -> Any:
         """One inference: what is timed."""
         return subject.network(**inputs)

@@ -41,6 +41,9 @@ def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
     return generate(subject, inputs, return_dict_in_generate=True, output_logits=True)
 
 
+TYPES = ("token_type_ids", "_position_mask")
+"""Endings of names of what an input says of each of its tokens."""
+
 MORE_TOKENS = 2
 """An answer may be cut into tokens otherwise than its own text is."""
 
@@ -79,17 +82,28 @@ def last_tokens(sequences: Any) -> Any:
 
 
 def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-    """A decoder's inputs with tokens behind its prompt."""
+    """A decoder's inputs with tokens behind its prompt, which are of type 0: text."""
     import torch
 
     ids = inputs["input_ids"]
     tokens = tokens.to(ids.device)
     mask = inputs.get("attention_mask", torch.ones_like(ids))
+    types = {
+        name: torch.cat([value, torch.zeros_like(tokens)], 1)
+        for name, value in inputs.items()
+        if name.endswith(TYPES)
+    }
     return {
         **inputs,
+        **types,
         "input_ids": torch.cat([ids, tokens], 1),
         "attention_mask": torch.cat([mask, torch.ones_like(tokens)], 1),
     }
+
+
+def is_started(config: Any) -> bool:
+    """Whether a decoder of its own is started, and no prompt continued."""
+    return bool(config.is_encoder_decoder or config.get_text_config().is_encoder_decoder)
 
 
 def first_token(subject: base.Subject) -> int:
@@ -98,8 +112,9 @@ def first_token(subject: base.Subject) -> int:
     As transformers' ``GenerationMixin`` finds it: where none is set, the beginning of a sequence.
     """
     settings = subject.network.generation_config
-    start = settings.decoder_start_token_id
-    return int(settings.bos_token_id if start is None else start)
+    decoder = subject.config.get_text_config(decoder=True)
+    own = (settings.decoder_start_token_id, getattr(decoder, "decoder_start_token_id", None))
+    return int(next((start for start in own if start is not None), settings.bos_token_id))
 
 
 def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
@@ -109,6 +124,14 @@ def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[
     start = torch.full_like(tokens[:, :1], first_token(subject))
     ids = torch.cat([start, tokens[:, :-1]], 1).to(subject.network.device)
     return {**inputs, "decoder_input_ids": ids}
+
+
+def at_start(subject: base.Subject, inputs: dict[str, Any]) -> dict[str, Any]:
+    """An encoder-decoder's inputs with the decoder at its start alone."""
+    import torch
+
+    rows = len(next(iter(inputs.values())))
+    return started(subject, inputs, torch.zeros(rows, 1, dtype=torch.long))
 
 
 def logits_of_new(outputs: Any) -> dict[str, Any]:

@@ -20,16 +20,28 @@ class ImageTextToText(base.Task):
     openvino_class = "OVModelForVisualCausalLM"
 
     def prompt(self, model: Model, processor: Any) -> str:
-        """The model's sample prompt, with the processor's own image token."""
+        """The model's sample prompt, with the processor's own image token; empty for none."""
         token = getattr(processor, "image_token", "<image>")
         return str(model.samples.get("text", PROMPT)).replace("{image}", str(token))
+
+    def picture(self, model: Model) -> Any:
+        """The model's sample image, or the frames of its sample video."""
+        frames = model.samples.get("frames")
+        return samples.image() if frames is None else samples.video(frames)
 
     def work(self, model: Model) -> base.Work:
         return base.Work(base.NEW_TOKENS, "tokens")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         prompt = self.prompt(subject.model, subject.processor)
-        return dict(subject.processor(images=samples.image(), text=prompt, return_tensors="pt"))
+        text = prompt or None
+        picture = self.picture(subject.model)
+        return dict(subject.processor(images=picture, text=text, return_tensors="pt"))
+
+    def one_pass(self, subject: base.Subject, inputs: dict[str, Any]) -> dict[str, Any]:
+        if not generation.is_started(subject.config):
+            return inputs
+        return generation.at_start(subject, inputs)
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         return generation.generate_with_logits(subject, inputs)
@@ -38,25 +50,38 @@ class ImageTextToText(base.Task):
         return generation.last_tokens(outputs.sequences)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
+        if generation.is_started(subject.config):
+            outputs = subject.network(**generation.started(subject, inputs, tokens))
+            return {"logits": outputs.logits}
         return generation.logits_of_new(subject.network(**generation.continued(inputs, tokens)))
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        prompt = inputs["input_ids"].shape[1]
-        if outputs.sequences.shape[1] == base.NEW_TOKENS:
-            prompt = (
-                0  # OpenVINO's models return the new tokens alone, as they start from embeddings
-            )
+        prompt = outputs.sequences.shape[1] - base.NEW_TOKENS
+        lengths = self._prompt_lengths(subject, inputs)
+        judge.require(prompt in lengths, f"{prompt} tokens before the new ones, not {lengths}")
         ids = generation.judge_generated(subject, outputs, prompt)
         text = base.tokenizer_of(subject.processor).decode(ids, skip_special_tokens=True)
         prediction = {"text": base.short(text), "token_ids": ids}
         example = Example(self.prompt(subject.model, subject.processor), base.short(text))
         return base.Verdict((prediction,), example)
 
+    def _prompt_lengths(self, subject: base.Subject, inputs: dict[str, Any]) -> tuple[int, ...]:
+        """How many tokens may stand before the new ones.
+
+        What starts from embeddings, as OpenVINO's models do, returns the new ones alone; the token
+        that ends the prompt's sequence may be left out.
+        """
+        if generation.is_started(subject.config):
+            return (1,)
+        ids = inputs["input_ids"]
+        tokenizer = base.tokenizer_of(subject.processor)
+        is_ended = int(ids[0, -1]) in (tokenizer.sep_token_id, tokenizer.eos_token_id)
+        return (0, ids.shape[1], ids.shape[1] - is_ended)
+
     def call(self, model: Model, pipe: Any) -> Any:
         prompt = self.prompt(model, pipe.processor)
-        return pipe(
-            images=samples.image(), text=prompt, generate_kwargs=generation.greedy(pipe.tokenizer)
-        )
+        settings = generation.greedy(pipe.tokenizer)
+        return pipe(images=self.picture(model), text=prompt, generate_kwargs=settings)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         if isinstance(answer, dict):  # one of a batch's answers

@@ -40,11 +40,13 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
     values = shrink.shrink(values, model.shrink)
     with _seeded(seed):
         tokenizer = processors.build_tokenizer(model, config_class, values, folder)
+        parts = processors.build_parts(model, config_class, values, tokenizer)
         if tokenizer is not None:
             vocabulary.adopt(values, tokenizer, frozenset(model.shrink.get("keep", ())))
         values["architectures"] = [model.class_name]
         _save_model(model, config_class, values, tokenizer, folder)
-    processors.save_processor(model, config_class, values, tokenizer, folder)
+    for part in parts:
+        part.save_pretrained(str(folder))
     manifest = {
         "model": model.id,
         "class": model.class_name,

@@ -16,22 +16,26 @@ LEFT_OPEN = (None, "auto")
 """Defaults of arguments that a class finds the value of itself."""
 
 
-def drop(values: dict[str, Any], published: Mapping[str, Any]) -> None:
+def drop(values: dict[str, Any], published: Mapping[str, Any], cls: Any = None) -> None:
     """Remove, in place, sizes and lists that the configuration's class finds itself.
 
     It takes no argument for them; or, where they are no list, one that is open by default. What is
-    ``published`` of that name stays. ``values`` is ``config.to_dict()``. Nested configurations are
-    treated alike; one whose model_type has no class of its own keeps its sizes, and forgets what
-    ``to_dict`` adds to every block: its class need not take that back.
+    ``published`` of that name stays. ``values`` is ``config.to_dict()``; ``cls`` is its class where
+    its model_type does not say it, since that of a part may be the whole's. Nested configurations
+    are treated alike; one whose model_type has no class of its own keeps its sizes, and forgets
+    what ``to_dict`` adds to every block: its class need not take that back.
     """
-    _drop(values, published)
+    named = values.get("model_type")
+    cls = cls if named and hasattr(cls, "model_type") else _class_of(named)
+    _drop(values, published, cls)
+    parts = getattr(cls, "sub_configs", {})
     for name, nested in shrink.nested(values):
         own = published.get(name)
-        drop(nested, own if isinstance(own, Mapping) else {})
+        drop(nested, own if isinstance(own, Mapping) else {}, parts.get(name))
 
 
-def _drop(block: dict[str, Any], published: Mapping[str, Any]) -> None:
-    arguments = _arguments(block.get("model_type"))
+def _drop(block: dict[str, Any], published: Mapping[str, Any], cls: Any) -> None:
+    arguments = None if cls is None else _arguments(cls)
     if arguments is None:
         for name, default in _common().items():
             if block.get(name, not default) == default:
@@ -63,18 +67,19 @@ def _common() -> dict[str, Any]:
     return values
 
 
-@functools.cache
-def _arguments(model_type: str | None) -> dict[str, Any] | None:
-    """A configuration class's arguments with their defaults; None for no class.
-
-    The alias of an argument is one too.
-    """
+def _class_of(model_type: str | None) -> Any:
+    """The configuration class of a model type; None where it has none."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     try:
-        cls = CONFIG_MAPPING[model_type]
+        return CONFIG_MAPPING[model_type]
     except KeyError:
         return None
+
+
+@functools.cache
+def _arguments(cls: Any) -> dict[str, Any]:
+    """A configuration class's arguments with their defaults; the alias of one is one too."""
     defaults: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         for name in vars(base).get("__annotations__", ()):

@@ -37,12 +37,12 @@ def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], fo
     return tokenizers.build(class_name, model.tokenizer, folder, wanted)
 
 
-def save_processor(
-    model: Model, config_class: type, values: dict[str, Any], tokenizer: Any, folder: Path
-) -> None:
-    """Write all that turns raw inputs into tensors, as ``save_pretrained`` of the parts writes it.
+def build_parts(
+    model: Model, config_class: type, values: dict[str, Any], tokenizer: Any
+) -> tuple[Any, ...]:
+    """All that turns raw inputs into tensors: one processor, or its parts where it has none.
 
-    ``values`` is the shrunken configuration as a dict.
+    ``values`` is the shrunken configuration as a dict. A processor may add tokens to its tokenizer.
     """
     from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
     from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
@@ -57,7 +57,9 @@ def save_processor(
     extractor = _named(model, "feature_extractor") or _lookup(
         FEATURE_EXTRACTOR_MAPPING, config_class
     )
-    video = _installed(_lookup(VIDEO_PROCESSOR_MAPPING, config_class))
+    video = _named(model, "video_processor") or _installed(
+        _lookup(VIDEO_PROCESSOR_MAPPING, config_class)
+    )
     processor = _named(model, "class") or _lookup(_processors(), config_class)
     if model.processor.get("class", "") is None:  # none can be made here
         processor = None
@@ -65,12 +67,12 @@ def save_processor(
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
     if video is not None and (processor is None or "video_processor" in taken):
-        parts["video_processor"] = _image_processor(video, values)
+        parts["video_processor"] = _image_processor(
+            video, values, model.processor.get("videos", {})
+        )
     if processor is not None:
-        _processor(processor, parts, values, model.processor).save_pretrained(str(folder))
-    else:
-        for part in parts.values():
-            part.save_pretrained(str(folder))
+        return (_processor(processor, parts, values, model.processor),)
+    return tuple(parts.values())
 
 
 def _processors() -> Any:
@@ -106,7 +108,7 @@ def _needs_tokenizer(model: Model, config_class: type) -> bool:
 
     if _lookup(TOKENIZER_MAPPING, config_class) is not None:
         return True
-    processor = _lookup(_processors(), config_class)
+    processor = _named(model, "class") or _lookup(_processors(), config_class)
     if processor is not None:
         return "tokenizer" in _parameters(processor)
     return model.task in tasks.names() and tasks.get(model.task).processor_class == "AutoTokenizer"

@@ -112,10 +112,19 @@ LABELS_SUFFIX = "_labels"
 """Numbers of answers, or of kinds of objects, that are told apart."""
 
 LAYER_INDEX_FIELDS = frozenset(
-    {"global_attn_indexes", "attn_layer_indices", "global_attention_blocks"}
+    {
+        "global_attn_indexes",
+        "attn_layer_indices",
+        "global_attention_blocks",
+        "deepstack_visual_indexes",
+        "fullatt_block_indexes",
+    }
 )
 ROTARY_SECTIONS = "mrope_section"
 """Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
+
+PATCH_VALUE_FIELDS = frozenset({"patch_embed_hidden_size"})
+"""Numbers of values in a patch: they follow from its size."""
 
 WIDTH_SHARE_FIELDS = frozenset({"axial_pos_embds_dim"})
 """Lists whose entries add up to the model's width."""
@@ -178,7 +187,7 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
     published = _layers(block)
     old_head, old_width = _head_dim(block), block.get("hidden_size")
     for name, value in block.items():
-        if f"{prefix}{name}" in keep:
+        if f"{prefix}{name}" in keep or name in PATCH_VALUE_FIELDS:
             continue
         if isinstance(value, dict) and "model_type" in value:
             _shrink_block(value, f"{prefix}{name}.", keep)
