@@ -102,7 +102,7 @@ def check_values(network: Any) -> None:
 def check_tokenizer(processor: Any, config: Any) -> None:
     """Raise CorruptCheckpoint where the tokenizer can give an id that the model has no row for."""
     tokenizer = base.tokenizer_of(processor)
-    size = getattr(base.reading_config(config), "vocab_size", None)
+    size = base.text_vocabulary_size(config)
     if size is None or not hasattr(tokenizer, "get_vocab"):
         return
     largest = max(tokenizer.get_vocab().values(), default=-1)

@@ -105,7 +105,7 @@ def series(steps: int, channels: int = 1) -> Any:
 
 
 def drawn(wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Tensors by name, drawn alike each time: numbers, or integers below a limit where it has one."""
+    """Tensors by name, drawn alike each time: numbers, or integers where there is a limit."""
     import torch
 
     found: dict[str, Any] = {}

@@ -216,12 +216,17 @@ def run_alike(network: Any, inputs: Mapping[str, Any]) -> Any:
         return network(**inputs, **settings)
 
 
-def reading_config(config: Any) -> Any:
-    """The configuration of what reads the text: of several texts' parts, that of the encoder."""
+def text_vocabulary_size(config: Any) -> int | None:
+    """Rows of what reads a text: of several parts with texts, of the encoder; None without one."""
+    own = getattr(config, "text_vocab_size", None)  # beside a vocabulary of codes
+    if own is not None:
+        return int(own)
     try:
-        return config.get_text_config()
+        part = config.get_text_config()
     except ValueError:  # one part reads texts, and another writes codes
-        return config.get_text_config(encoder=True)
+        part = config.get_text_config(encoder=True)
+    size = getattr(part, "vocab_size", None)
+    return None if size is None else int(size)
 
 
 def in_float32(outputs: Any) -> Any:

@@ -11,16 +11,16 @@ import inspect
 from typing import Any
 
 from hf_tests.outcome import Example
-from hf_tests.probe import classes, judge, samples
+from hf_tests.probe import classes, judge, parity, samples
 from hf_tests.probe.tasks import base
 from hf_tests.registry import Model
 
 TEXT = "A small robot hums a song."
-NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "logits_per_text")
+NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "speech_embeds", "text_embeds")
 """Outputs that are compared."""
 
 SOUND, SPECTROGRAM = NAMES[:2]
-RATE = "sampling_rate"
+TEXT_IDS, RATE = "input_ids", "sampling_rate"
 SEED = 0
 NOISE = "noise_scale"
 """How the settings of a network begin that say how much of what it draws it adds."""
@@ -28,7 +28,7 @@ NOISE = "noise_scale"
 LENGTHS = "duration_predictor"
 """How the settings of a network begin that rounds how long it holds each token."""
 
-NEW_TOKENS = 24  # frames of codes that a pipeline draws: enough for every delay between codebooks
+NEW_TOKENS = 16  # frames of codes that a pipeline draws: enough for every delay between codebooks
 SHOWN = 8
 DIGITS = 6
 
@@ -37,7 +37,7 @@ class TextToAudio(base.Task):
     """Models that read a text and make a sound, in one pass or one code after the other."""
 
     name = "text-to-audio"
-    processor_class = "AutoProcessor"
+    processor_class = "AutoTokenizer"
     openvino_class = "OVModelForTextToAudio"
 
     def pipeline_misfit(self, subject: base.Subject) -> str | None:
@@ -72,14 +72,17 @@ class TextToAudio(base.Task):
         return str(model.samples.get("text", TEXT))
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return self.given(subject.model, subject.processor, self.text(subject.model))
+        """What the network is given of a text, with codes, speakers and such as are drawn.
 
-    def given(self, model: Model, processor: Any, text: str) -> dict[str, Any]:
-        """The network's arguments for a text: with codes, speakers and such as the registry says."""
-        read = processor(text=text, return_tensors="pt")
-        taken = inspect.signature(classes.transformers_class(model.class_name).forward).parameters
-        found = {name: value for name, value in read.items() if name in taken}
-        return found | samples.drawn(model.samples.get("drawn", {}))
+        Where text and codes go side by side, the text is drawn too.
+        """
+        drawn = samples.drawn(subject.model.samples.get("drawn", {}))
+        if TEXT_IDS in drawn:
+            return drawn
+        taken = classes.transformers_class(subject.model.class_name).forward
+        read = subject.processor(self.text(subject.model), return_tensors="pt")
+        names = [name for name in read if name in inspect.signature(taken).parameters]
+        return {name: read[name] for name in names} | drawn
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         import torch
@@ -113,9 +116,13 @@ class TextToAudio(base.Task):
                 prediction |= _heard(found, subject.config.to_dict())
             elif name == SPECTROGRAM:
                 prediction["frames"], prediction["bands"] = found.shape[-2:]
-            else:
+            elif name.endswith(parity.LOGITS):
                 best = found.float().cpu().argmax(-1).flatten()[:SHOWN]
                 prediction[f"best_{name}"] = best.tolist()
+            else:
+                prediction[name] = [
+                    round(float(value), DIGITS) for value in found.flatten()[:SHOWN]
+                ]
         return base.Verdict((prediction,), Example(self.text(subject.model), prediction))
 
     def call(self, model: Model, pipe: Any) -> Any:

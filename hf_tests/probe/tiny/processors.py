@@ -54,15 +54,11 @@ def build_parts(
     if image_processor is not None:
         own = model.processor.get("images", {})
         parts["image_processor"] = _image_processor(image_processor, values, own)
-    extractor = _named(model, "feature_extractor") or _lookup(
-        FEATURE_EXTRACTOR_MAPPING, config_class
-    )
+    extractor = _chosen(model, "feature_extractor", FEATURE_EXTRACTOR_MAPPING, config_class)
     video = _named(model, "video_processor") or _installed(
         _lookup(VIDEO_PROCESSOR_MAPPING, config_class)
     )
-    processor = _named(model, "class") or _lookup(_processors(), config_class)
-    if model.processor.get("class", "") is None:  # none can be made here
-        processor = None
+    processor = _chosen(model, "class", _processors(), config_class)
     taken = _parameters(processor) if processor is not None else frozenset()
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
@@ -79,6 +75,13 @@ def _processors() -> Any:
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
     return PROCESSOR_MAPPING
+
+
+def _chosen(model: Model, part: str, mapping: Any, config_class: type) -> Any:
+    """The class of a part: the registry's, which may say that there is none, else transformers'."""
+    if part in model.processor and model.processor[part] is None:
+        return None
+    return _named(model, part) or _lookup(mapping, config_class)
 
 
 def _named(model: Model, part: str) -> Any:

@@ -73,6 +73,7 @@ HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", "_num_hidden_layers"
 """Of a part that the configuration names: its decoder, its predictor."""
 
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
+KEY_VALUE_HEAD_SUFFIX = "_num_key_value_heads"
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
                              "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
 HEAD_DIM_SUFFIXES = ("head_dim",)
@@ -335,7 +336,7 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
     if name in HEAD_FIELDS or name.endswith(HEAD_SUFFIX):
         # A list gives the heads of each stage, in proportion to its width: it stays.
         return value if isinstance(value, (list, tuple)) else _cap(value, HEADS)
-    if name in KEY_VALUE_HEAD_FIELDS:
+    if name in KEY_VALUE_HEAD_FIELDS or name.endswith(KEY_VALUE_HEAD_SUFFIX):
         if not isinstance(heads, int) or not isinstance(value, int):
             return value
         return max(1, min(heads, HEADS) * value // heads)

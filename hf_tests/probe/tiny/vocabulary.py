@@ -17,8 +17,8 @@ def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozens
 
     An id is the tokenizer's of the same role; where there is no such role, that of the role which
     had the same id (T5 starts decoding with its padding); else the id of the token that the
-    field's name spells (``image_token_index``: ``<image>``); else None. What ``keep`` names, dotted,
-    stays: a vocabulary of codes is none of the tokenizer's.
+    field's name spells (``image_token_index``: ``<image>``); else None. What ``keep`` names,
+    dotted, stays: a vocabulary of codes is none of the tokenizer's.
     """
     # Some number their languages behind the vocabulary, and do not count them.
     languages: Mapping[str, int] = getattr(tokenizer, "lang_code_to_id", {})
