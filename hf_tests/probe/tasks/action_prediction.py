@@ -16,6 +16,9 @@ RETURN = 3.0  # what is still to be reached, in the past's first step
 PREDICTED = ("action_preds", "logits")
 """Names that actions have among a network's outputs: next ones, or where noise has to move."""
 
+BESIDE = ("state_preds", "return_preds")
+"""What some foresee beside them."""
+
 WIDTHS = ("act_dim", "max_action_dim")
 SHOWN = 5  # numbers of an action that a result shows
 
@@ -53,7 +56,8 @@ class ActionPrediction(base.Task):
         return _past(robot.config) if robot.processor is None else _seen(robot)
 
     def compared(self, outputs: Any) -> dict[str, Any]:
-        return {"actions": self.answer(outputs)}
+        names = (*PREDICTED, *BESIDE)
+        return {name: outputs[name] for name in names if outputs.get(name) is not None}
 
     def answer(self, outputs: Any) -> Any:
         name = next((name for name in PREDICTED if outputs.get(name) is not None), None)

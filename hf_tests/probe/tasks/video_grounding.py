@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hf_tests.outcome import Example
-from hf_tests.probe import judge, samples
+from hf_tests.probe import classes, judge, samples
 from hf_tests.probe.tasks import base, video_classification
 from hf_tests.registry import Model
 
@@ -31,7 +31,9 @@ class VideoGrounding(base.Task):
         model = subject.model
         config = AutoConfig.for_model(model.model_type, **model.config)
         frames = samples.video(video_classification.frames(config))
-        return dict(subject.processor(images=frames, text=[_text(model)], return_tensors="pt"))
+        found = subject.processor(images=frames, text=[_text(model)], return_tensors="pt")
+        taken = classes.parameters_of(model.class_name)
+        return {name: value for name, value in found.items() if name in taken}
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         shares = outputs.logits.float().cpu()

@@ -59,9 +59,11 @@ class VisualQuestionAnswering(base.Task):
         return outputs[name]
 
     def pipeline_misfit(self, subject: base.Subject) -> str | None:
-        if _sees(subject.processor):
-            return None
-        return f"the {self.name} pipeline gives a network images, and it takes regions of them"
+        from transformers.models.auto import modeling_auto
+
+        known = modeling_auto.MODEL_FOR_VISUAL_QUESTION_ANSWERING_MAPPING_NAMES.values()
+        name = subject.model.class_name
+        return None if name in known else f"the {self.name} pipeline does not know {name}"
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         config = subject.config

@@ -14,6 +14,9 @@ from hf_tests.probe import classes
 from hf_tests.probe.tiny import derived, images, processors, shrink, sounds, vocabulary
 from hf_tests.registry import Model
 
+PLAIN_SPREAD = 0.02
+"""Spread with which a Conv1D of transformers begins, where no configuration gives it another."""
+
 CONSTANT_NOISE = 0.02
 """Spread added to parameters that are initialised to one constant: a bias of zeros would hide
 that it is never added."""
@@ -63,6 +66,7 @@ def _save_model(
 ) -> None:
     import torch
     import transformers
+    from transformers.pytorch_utils import Conv1D
 
     config = config_class.from_dict(copy.deepcopy(values))  # some take parts out of what they get
     network = classes.transformers_class(model.class_name)(config).eval()
@@ -73,6 +77,9 @@ def _save_model(
                 is_place = POSITIONS in name and parameter.dim() > 1
                 spread = shrink.INITIALIZER_RANGE if is_place else CONSTANT_NOISE
                 parameter.add_(torch.randn_like(parameter) * spread)
+        for module in network.modules():
+            if isinstance(module, Conv1D) and module.weight.std() < 2 * PLAIN_SPREAD:
+                module.weight.mul_(shrink.INITIALIZER_RANGE / PLAIN_SPREAD)
         _set_statistics(network, values)
         sounds.fill_codebooks(network)
         sounds.keep_loudness(network)

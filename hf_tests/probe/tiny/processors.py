@@ -59,7 +59,7 @@ def build_parts(
         _lookup(VIDEO_PROCESSOR_MAPPING, config_class)
     )
     processor = _chosen(model, "class", _processors(), config_class)
-    taken = _parameters(processor) if processor is not None else frozenset()
+    taken = _parameters(processor) if processor is not None else {}
     if extractor is not None and (image_processor is None or "feature_extractor" in taken):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
     if video is not None and (processor is None or "video_processor" in taken):
@@ -92,8 +92,16 @@ def _named(model: Model, part: str) -> Any:
     return None if name is None else getattr(transformers, name)
 
 
-def _parameters(cls: Any) -> frozenset[str]:
-    return frozenset(inspect.signature(cls.__init__).parameters)
+def _parameters(cls: Any) -> dict[str, None]:
+    """Names of a constructor's arguments, in their order.
+
+    Some processors of 4.57 leave them to their base class, which takes what they call attributes.
+    """
+    return dict.fromkeys([*inspect.signature(cls.__init__).parameters, *_parts(cls)])
+
+
+def _parts(cls: Any) -> list[str]:
+    return list(getattr(cls, "attributes", ()))
 
 
 def _lookup(mapping: Any, config_class: type) -> Any:
@@ -209,7 +217,9 @@ def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
     taken = _parameters(cls)
     # Settings that both sides must agree on: bands and frames of a spectrogram.
     arguments: dict[str, Any] = {
-        name: values[name] for name in ("num_mel_bins", "max_length") if name in taken & set(values)
+        name: values[name]
+        for name in ("num_mel_bins", "max_length")
+        if name in taken and name in values
     }
     if "num_mel_bins" in values and "feature_size" in taken and "num_mel_bins" not in taken:
         arguments["feature_size"] = values["num_mel_bins"]
@@ -221,7 +231,7 @@ def _processor(
 ) -> Any:
     """A processor of its parts; its other arguments come from the registry or the configuration."""
     arguments: dict[str, Any] = {}
-    for name in inspect.signature(cls.__init__).parameters:
+    for name in _parameters(cls):
         if name in parts:
             arguments[name] = parts[name]
         elif name.endswith("_tokenizer") and "tokenizer" in parts:
