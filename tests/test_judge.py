@@ -313,6 +313,7 @@ class TestAnswers(unittest.TestCase):
             {"sampling_rate": 40},
             {**answer, "sampling_rate": None},
             {**answer, "sampling_rate": 0},
+            {**answer, "sampling_rate": 24000},
             {**answer, "audio": wave.numpy() * float("inf")},
             {**answer, "audio": wave.numpy() * 0},
             {**answer, "audio": wave.numpy()[:, :1]},

@@ -20,7 +20,8 @@ NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "speech_embeds", "
 """Outputs that are compared."""
 
 SOUND, SPECTROGRAM = NAMES[:2]
-TEXT_IDS, RATE = "input_ids", "sampling_rate"
+PROMPT = ("input_ids", "attention_mask")
+TEXT_IDS, RATE = PROMPT[0], "sampling_rate"
 SEED = 0
 NOISE = "noise_scale"
 """How the settings of a network begin that say how much of what it draws it adds."""
@@ -29,6 +30,7 @@ LENGTHS = "duration_predictor"
 """How the settings of a network begin that rounds how long it holds each token."""
 
 NEW_TOKENS = 16  # frames of codes that a pipeline draws: enough for every delay between codebooks
+SHORTEST = 0.05  # seconds: codes that nothing has made a sound of are fewer
 SHOWN = 8
 DIGITS = 6
 
@@ -56,6 +58,8 @@ class TextToAudio(base.Task):
         from transformers import AutoConfig
 
         if dtype in base.HALVES:
+            if not _has_pass(classes.transformers_class(model.class_name)):
+                return f"a model that draws codes one after the other draws others in {dtype}"
             # Classes of composed configurations take their arguments apart.
             given = copy.deepcopy(dict(model.config))
             settings = AutoConfig.for_model(model.model_type, **given).to_dict()
@@ -79,10 +83,12 @@ class TextToAudio(base.Task):
         drawn = samples.drawn(subject.model.samples.get("drawn", {}))
         if TEXT_IDS in drawn:
             return drawn
-        taken = classes.transformers_class(subject.model.class_name).forward
-        read = subject.processor(self.text(subject.model), return_tensors="pt")
-        names = [name for name in read if name in inspect.signature(taken).parameters]
-        return {name: read[name] for name in names} | drawn
+        length = subject.model.samples.get("length")
+        settings = {} if length is None else {"padding": "max_length", "max_length": length}
+        read = subject.processor(self.text(subject.model), return_tensors="pt", **settings)
+        cls = classes.transformers_class(subject.model.class_name)
+        names = inspect.signature(cls.forward).parameters if _has_pass(cls) else PROMPT
+        return {name: read[name] for name in read if name in names} | drawn
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         import torch
@@ -92,7 +98,9 @@ class TextToAudio(base.Task):
                 setattr(subject.network, name, 0.0)
         with torch.random.fork_rng():
             torch.manual_seed(SEED)
-            return subject.network(**inputs)
+            cls = classes.transformers_class(subject.model.class_name)
+            generate = None if _has_pass(cls) else getattr(subject.network, "generate", None)
+            return subject.network(**inputs) if generate is None else {SOUND: generate(**inputs)}
 
     def repeated(self, value: Any, size: int) -> Any:
         # Codebooks may stand where texts do: those of one text behind those of the other.
@@ -127,7 +135,9 @@ class TextToAudio(base.Task):
 
     def call(self, model: Model, pipe: Any) -> Any:
         options: dict[str, Any] = {}
-        if hasattr(pipe.model, "prepare_inputs_for_generation"):
+        if not _has_pass(type(pipe.model)):
+            pass  # each of its parts has a number of codes of its own
+        elif hasattr(pipe.model, "prepare_inputs_for_generation"):
             options["generate_kwargs"] = {"max_new_tokens": NEW_TOKENS, "do_sample": False}
         else:
             drawn = samples.drawn(model.samples.get("drawn", {}))
@@ -145,11 +155,21 @@ class TextToAudio(base.Task):
         judge.require(len(sounds) == 1, f"sounds in the answer: {sounds}")
         judge.require(isinstance(rate, int) and rate > 0, f"the sampling rate is {rate!r}")
         sound = torch.as_tensor(answer[sounds[0]])
-        judge.require(sound.numel() > 1, f"a sound of {sound.numel()} samples")
+        judge.require(
+            sound.shape[-1] >= SHORTEST * rate,
+            f"{sound.shape[-1]} samples at {rate} Hz is no sound",
+        )
         judge.finite(sound, "the sound")
         judge.varied(sound, "the sound")
         prediction = _heard(sound, {RATE: rate})
         return base.Verdict((prediction,), Example(self.text(model), prediction))
+
+
+def _has_pass(cls: Any) -> bool:
+    """Whether a network can be called: of several that follow one another only their end can."""
+    import torch
+
+    return cls.forward is not torch.nn.Module.forward
 
 
 def _runs(network: Any) -> Any:
