@@ -20,6 +20,8 @@ def _prompted(loaded: Loaded, **prompts: Any) -> Any:
         "image embeddings",
         lambda: loaded.network.get_image_embeddings(loaded.inputs["pixel_values"]),
     )
+    if isinstance(embeddings, tuple):  # those of the layers before come beside them
+        embeddings, given["intermediate_embeddings"] = embeddings
     return loaded.network(image_embeddings=embeddings, **given, **options)
 
 

@@ -10,6 +10,7 @@ from hf_tests.probe.tasks import base
 from hf_tests.registry import Model
 
 POINTS_A_SIDE = 3  # a grid of nine prompts; the pipeline's own 32 a side is a benchmark
+SIZES = ("original_sizes", "reshaped_input_sizes")
 KEEP_ALL: dict[str, Any] = {"pred_iou_thresh": -1e9, "stability_score_thresh": -1.0}
 """Thresholds that drop no mask, so that the answer can be judged whatever the quality."""
 
@@ -47,8 +48,9 @@ class MaskGeneration(base.Task):
         judge.finite(scores, "iou_scores")
         judge.finite(masks, "pred_masks")
         judge.varied(masks, "pred_masks")
-        sizes = {name: inputs[name].cpu() for name in ("original_sizes", "reshaped_input_sizes")}
-        full = subject.processor.post_process_masks(masks, *sizes.values())[0]
+        # Of the image, and of what it was resized to where it was then padded.
+        sizes = [inputs[name].cpu() for name in SIZES if name in inputs]
+        full = subject.processor.post_process_masks(masks, *sizes)[0]
         width, height = samples.IMAGE_SIZE
         judge.shape(full, (1, count, height, width), "masks in the image")
         predictions = tuple(
