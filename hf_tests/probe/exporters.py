@@ -33,8 +33,9 @@ class Exporter(Protocol):
     """One path of conversion."""
 
     path: str
-    options: dict[str, Any]
-    """All that the conversion depends on beside checkpoint and versions."""
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that the conversion depends on beside checkpoint and versions."""
 
     def convert(self, folder: Path) -> Mapping[str, Any]:
         """Convert the checkpoint into a folder; returns facts that `load` needs."""
@@ -77,6 +78,7 @@ class Optimum:
     ) -> None:
         self._job, self._checkpoint = job, checkpoint
         self._class_name = task.openvino_class_for(job.model.class_name)
+        self._alternatives = task.openvino_alternatives
         self._common = {
             "compile": False,
             "load_in_8bit": False,
@@ -88,10 +90,26 @@ class Optimum:
         for item in job.model.export:
             if dependencies.applies(item.versions):
                 self._needed |= item.arguments
-        self.options = {"path": self.path, "class": self._class_name, "needed": self._needed}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that the conversion depends on beside checkpoint and versions."""
+        return {"path": self.path, "class": self._class_name, "needed": self._needed}
 
     def lacks(self) -> str | None:
-        """Why it cannot convert such a model; None when it has an exporter for it."""
+        """Why it cannot convert such a model; None when it has an exporter for it.
+
+        Of the task's classes it takes the first one that can.
+        """
+        first = self._class_name
+        for name in (first, *self._alternatives):
+            self._class_name = name
+            if self._lacks() is None:
+                return None
+        self._class_name = first
+        return self._lacks()
+
+    def _lacks(self) -> str | None:
         import optimum.exporters.openvino
         import optimum.intel
         from optimum.exporters.tasks import TasksManager

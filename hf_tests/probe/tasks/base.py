@@ -68,6 +68,9 @@ class Task(abc.ABC):
     name: str
     processor_class: str
     openvino_class: str
+    openvino_alternatives: tuple[str, ...] = ()
+    """Further classes of optimum-intel for the task, with model types of their own."""
+
     compared_outputs: tuple[str, ...] = ("logits",)
     """The network's outputs that are held against the reference."""
 

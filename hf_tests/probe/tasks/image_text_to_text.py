@@ -18,6 +18,7 @@ class ImageTextToText(base.Task):
     name = "image-text-to-text"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVisualCausalLM"
+    openvino_alternatives = ("OVModelForImageTextToText",)
 
     def prompt(self, model: Model, processor: Any) -> str:
         """The model's sample prompt, with the processor's own image token; empty for none."""
