@@ -33,6 +33,7 @@ class Exporter(Protocol):
     """One path of conversion."""
 
     path: str
+
     @property
     def options(self) -> dict[str, Any]:
         """All that the conversion depends on beside checkpoint and versions."""
@@ -201,7 +202,9 @@ class ConvertModel:
         network = reference.load(self._checkpoint, self._job)
         _spell_out_experts(network)
         if self._task.is_one_pass:
-            network.config.use_cache = False  # an argument of its own not every network has
+            parts = (getattr(network.config, name, None) for name in network.config.sub_configs)
+            for config in (network.config, *filter(None, parts)):
+                config.use_cache = False  # an argument of its own not every network has
         with torch.inference_mode():
             arguments, settings, names = self._call(network)
             module = _by_position(network, tuple(arguments), settings, names, self._tensors)

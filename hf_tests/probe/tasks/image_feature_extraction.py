@@ -33,6 +33,9 @@ class ImageFeatureExtraction(features.Features):
         return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
+        drawn = samples.drawn(subject.model.samples.get("drawn", {}))
+        if drawn:  # it reads features of an image, not the image
+            return drawn
         given = self._given(subject)
         taken = classes.parameters_of(subject.model.class_name)
         found = {_argument(name, list(taken)): value for name, value in given.items()}
@@ -75,7 +78,7 @@ def _argument(name: str, taken: Collection[str]) -> str:
     The tower of a larger model has shorter names than that has, and its pixels come first.
     """
     if name == PIXELS and name not in taken:
-        return next(iter(taken))
+        return next(iter(taken), name)
     bare = name.removeprefix("image_")
     return next((form for form in (name, bare, f"pixel_{bare}") if form in taken), name)
 

@@ -25,6 +25,9 @@ PATCH_SETTINGS = {
 
 SHORTEST = "shortest_edge"
 
+EXTRACTORS = ("feature_extractor", "audio_processor")
+"""What processors call their extractor of a sound's features."""
+
 
 def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], folder: Path) -> Any:
     """The model's tokenizer, trained small; None for a model that reads no text."""
@@ -60,7 +63,7 @@ def build_parts(
     )
     processor = _chosen(model, "class", _processors(), config_class)
     taken = _parameters(processor) if processor is not None else {}
-    if extractor is not None and (image_processor is None or "feature_extractor" in taken):
+    if extractor is not None and (image_processor is None or set(EXTRACTORS) & set(taken)):
         parts["feature_extractor"] = _feature_extractor(extractor, values)
     if video is not None and (processor is None or "video_processor" in taken):
         parts["video_processor"] = _image_processor(
@@ -234,6 +237,8 @@ def _processor(
     for name in _parameters(cls):
         if name in parts:
             arguments[name] = parts[name]
+        elif name in EXTRACTORS and "feature_extractor" in parts:
+            arguments[name] = parts["feature_extractor"]
         elif name.endswith("_tokenizer") and "tokenizer" in parts:
             arguments[name] = parts["tokenizer"]  # a second one, of its query or its protein
         elif name in overrides:
