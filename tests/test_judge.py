@@ -203,6 +203,11 @@ class TestAnswers(unittest.TestCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 judged(*wrong)
 
+    def test_protein_text_generation(self) -> None:
+        model = support.model("westlake-repl/Evolla-10B-hf")
+        with self.assertRaisesRegex(NotImplementedError, "has no protein-text-generation"):
+            get(model.task).judge_answer(model, None, [])
+
     def test_audio_classification(self) -> None:
         self.check_labels("superb/wav2vec2-base-superb-ks")
 

@@ -90,6 +90,15 @@ def _save_model(
         settings.pop("_from_model_config", None)
         network.generation_config = transformers.GenerationConfig.from_dict(settings)
     network.save_pretrained(str(folder), safe_serialization=True)
+    _name_type(model, folder / "config.json")
+
+
+def _name_type(model: Model, path: Path) -> None:
+    """Have a configuration say the type that auto-classes know it by: not every class says it."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if values["model_type"] != model.model_type:
+        values["model_type"] = model.model_type
+        path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _set_statistics(network: Any, values: dict[str, Any]) -> None:
