@@ -6,6 +6,7 @@ import importlib.util
 import json
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,31 @@ class TestFormats(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("there is no folder", done.stderr)
             self.assertFalse(self.results.exists())
+
+    def test_a_run_keeps_its_exit_status_without_a_report(self) -> None:
+        """Of a copy whose templates are lost; what was tested was tested all the same."""
+        copy = self.folder / "copy"
+        shutil.copytree(support.ROOT / "hf_tests", copy / "hf_tests")
+        for name in ("runner.py", "registry.json"):
+            shutil.copy(support.ROOT / name, copy)
+        shutil.rmtree(copy / "hf_tests/report/templates")
+        for model, status in (("bert-base-uncased", 0), ("no_such_folder", 1)):
+            checkpoint = self.folder / model
+            if status:
+                checkpoint.mkdir()
+                (checkpoint / "config.json").write_text(
+                    '{"model_type": "bert", "architectures": ["BertForMaskedLM"]}'
+                )
+            done = support.runner(
+                *("--model", str(checkpoint) if status else model),
+                *("--cpu-only", "--method", "from_pretrained", "--isolation", "spawn"),
+                *("--results-dir", str(self.results)),
+                cwd=copy,
+            )
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            self.assertIn("report could not be written", done.stderr)
+            self.assertFalse(list(self.results.glob("*/report.html")))
+            self.assertTrue((self.results / "latest/run.json").is_file())
 
     def test_junit_tells_each_status(self) -> None:
         run = reading.read(made.write(self.results, made.every_status()))
