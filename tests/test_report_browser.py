@@ -220,6 +220,38 @@ class TestInChromium(unittest.TestCase):
         last = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
         self.assertLessEqual(abs(float(number) - value / scale), 0.501 * last, text)
 
+    def read_aloud(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Role, name and properties of all that a screen reader is told of."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        return [
+            (
+                node["role"]["value"],
+                node.get("name", {}).get("value", "").strip(),
+                {item["name"]: item["value"].get("value") for item in node.get("properties", ())},
+            )
+            for node in nodes
+            if not node.get("ignored")
+        ]
+
+    def test_a_screen_reader_is_told_what_is_what(self) -> None:
+        heard = self.read_aloud()
+        roles = {role for role, _, _ in heard}
+        self.assertLessEqual({"banner", "main", "search", "contentinfo", "status"}, roles)
+        self.assertIn(("columnheader", "cuda:0"), [(role, name) for role, name, _ in heard])
+        self.assertIn(("rowheader", "gpt2"), [(role, name) for role, name, _ in heard])
+        self.assertEqual([p["live"] for role, _, p in heard if role == "status"], ["polite"])
+        self.assertEqual(sum(role == "heading" and p["level"] == 1 for role, _, p in heard), 1)
+        self.load("#model=gpt2")
+        self.until("article.open")
+        page = self.read_aloud()
+        self.assertIn("main", {role for role, _, _ in page})
+        self.assertNotIn("search", {role for role, _, _ in page}, "the overview is hidden")
+        self.assertIn(("rowheader", "median"), [(role, name) for role, name, _ in page])
+        named = {"link", "button", "combobox", "searchbox", "heading", "table", "region", "image"}
+        for role, name, _ in heard + page:
+            if role in named | {"navigation", "rowheader"}:
+                self.assertNotEqual(name, "", role)
+
     def test_on_a_phone_nothing_is_cut_off(self) -> None:
         self.driver.set_window_size(500, 900)  # the least that Chromium's window can have
         self.addCleanup(self.driver.set_window_size, 1280, 900)

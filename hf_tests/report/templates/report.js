@@ -108,6 +108,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!document.body.classList.contains("opened")) scrolled = window.scrollY;
     all("article.open").forEach((other) => other.classList.remove("open"));
     document.body.classList.add("opened");
+    pages.setAttribute("role", "main"); // the overview, which was it, is hidden
     page.classList.add("open");
     const heading = page.querySelector("h2");
     document.title = `${heading.textContent} – ${title}`;
@@ -127,6 +128,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!document.body.classList.contains("opened")) return;
     const page = one("article.open");
     document.body.classList.remove("opened");
+    pages.removeAttribute("role");
     page.classList.remove("open");
     document.title = title;
     if (!restore) return;
