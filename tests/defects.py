@@ -35,7 +35,7 @@ POSITIONS = (
 PATCHES = (
     r"(input_ff_layer\.input_layer|embedder\.input_embedding|patch_embeddings\.projection)\.weight$"
 )
-CONVOLUTION = r"\.\d+\..*conv\w*\.weight$"
+CONVOLUTION = r"\.\d+\..*conv\w*\.(weight|parametrizations\.weight\.original1)$"
 LAYER_COUNTS = (
     "num_hidden_layers",
     "n_layer",
@@ -108,8 +108,9 @@ def layer_skipped(folder: Path) -> str:
 
     def passing(name: str, weight: Any) -> Any:
         weight.zero_()
-        side, middle = min(weight.shape[:2]), weight.shape[-1] // 2
-        weight[range(side), range(side), middle, middle] = 1
+        rows, columns = weight.shape[:2]
+        given = [row % columns for row in range(rows)]
+        weight[(range(rows), given, *[weight.shape[-1] // 2] * (weight.dim() - 2))] = 1
         return weight
 
     return _change_weight(folder, (CONVOLUTION,), passing)
