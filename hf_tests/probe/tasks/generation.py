@@ -82,23 +82,22 @@ def last_tokens(sequences: Any) -> Any:
 
 
 def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-    """A decoder's inputs with tokens behind its prompt, which are of type 0: text."""
+    """A decoder's inputs with tokens behind its prompt, which are of type 0: text.
+
+    What else there is of each of the prompt's tokens, such as the images that it sees, they have of
+    the last.
+    """
     import torch
 
     ids = inputs["input_ids"]
     tokens = tokens.to(ids.device)
-    mask = inputs.get("attention_mask", torch.ones_like(ids))
-    types = {
-        name: torch.cat([value, torch.zeros_like(tokens)], 1)
-        for name, value in inputs.items()
-        if name.endswith(TYPES)
-    }
-    return {
-        **inputs,
-        **types,
-        "input_ids": torch.cat([ids, tokens], 1),
-        "attention_mask": torch.cat([mask, torch.ones_like(tokens)], 1),
-    }
+    given = {"attention_mask": torch.ones_like(ids), **inputs, "input_ids": ids}
+    for name, value in given.items():
+        if value.shape[:2] == ids.shape and not value.is_floating_point():
+            last = value[:, -1:].expand(-1, tokens.shape[1], *value.shape[2:])
+            new = torch.zeros_like(tokens) if name.endswith(TYPES) else last
+            given[name] = torch.cat([value, tokens if name == "input_ids" else new], 1)
+    return given
 
 
 def is_started(config: Any) -> bool:

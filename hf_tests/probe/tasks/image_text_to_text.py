@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hf_tests.outcome import Example
@@ -10,6 +11,7 @@ from hf_tests.probe.tasks import base, generation
 from hf_tests.registry import Model
 
 PROMPT = "USER: {image} What is in this picture? ASSISTANT:"
+PLACE = re.compile(r"\{(\w+)\}")
 
 
 class ImageTextToText(base.Task):
@@ -21,9 +23,11 @@ class ImageTextToText(base.Task):
     openvino_alternatives = ("OVModelForImageTextToText",)
 
     def prompt(self, model: Model, processor: Any) -> str:
-        """The model's sample prompt, with the processor's own image token; empty for none."""
-        token = getattr(processor, "image_token", "<image>")
-        return str(model.samples.get("text", PROMPT)).replace("{image}", str(token))
+        """The model's sample prompt, with the processor's own tokens (``{image}``); or empty."""
+        text = str(model.samples.get("text", PROMPT))
+        return PLACE.sub(
+            lambda found: str(getattr(processor, f"{found[1]}_token", f"<{found[1]}>")), text
+        )
 
     def picture(self, model: Model) -> Any:
         """The model's sample image, or the frames of its sample video."""

@@ -43,13 +43,13 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
     values = shrink.shrink(values, model.shrink)
     with _seeded(seed):
         tokenizer = processors.build_tokenizer(model, config_class, values, folder)
-        parts = processors.build_parts(model, config_class, values, tokenizer)
+        made = processors.make(model, config_class, values, tokenizer)
         if tokenizer is not None:
-            vocabulary.adopt(values, tokenizer, frozenset(model.shrink.get("keep", ())))
+            keep = frozenset(model.shrink.get("keep", ()))
+            vocabulary.adopt(values, tokenizer, keep, made.whole)
         values["architectures"] = [model.class_name]
-        _save_model(model, config_class, values, tokenizer, folder)
-    for part in parts:
-        part.save_pretrained(str(folder))
+        network = _save_model(model, config_class, values, tokenizer, folder)
+    made.save(network, folder)
     manifest = {
         "model": model.id,
         "class": model.class_name,
@@ -63,7 +63,7 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
 
 def _save_model(
     model: Model, config_class: Any, values: dict[str, Any], tokenizer: Any, folder: Path
-) -> None:
+) -> Any:
     import torch
     import transformers
     from transformers.pytorch_utils import Conv1D
@@ -91,6 +91,7 @@ def _save_model(
         network.generation_config = transformers.GenerationConfig.from_dict(settings)
     network.save_pretrained(str(folder), safe_serialization=True)
     _name_type(model, folder / "config.json")
+    return network
 
 
 def _name_type(model: Model, path: Path) -> None:

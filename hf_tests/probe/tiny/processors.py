@@ -6,13 +6,18 @@ configuration.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hf_tests.probe import samples
 from hf_tests.probe.tiny import shrink, tokenizers, vocabulary
 from hf_tests.registry import Model
 
@@ -23,7 +28,47 @@ PATCH_SETTINGS = {
 }
 """How an image processor cuts patches, and what a configuration calls it."""
 
-SHORTEST = "shortest_edge"
+SHORTEST, LONGEST = "shortest_edge", "longest_edge"
+
+COUNTS = frozenset({"image_seq_length", "image_seq_len", "num_image_tokens"})
+"""A processor's arguments for how many tokens an image takes."""
+
+ALIASES = {"img_size": "image_size"}
+"""A processor's names for what configurations call otherwise."""
+
+LACKING = re.compile(r"no attribute '?(\w+_token)(_id)?'?$")
+
+
+@dataclass(frozen=True)
+class Made:
+    """All that turns a model's raw inputs into tensors: the parts, and what they make a whole.
+
+    ``whole`` is the processor of the ``parts``, or None where there is none.
+    """
+
+    parts: Mapping[str, Any]
+    whole: Any = None
+    again: Callable[[Mapping[str, Any]], Any] | None = None
+
+    def save(self, network: Any, folder: Path) -> None:
+        """Write it as ``save_pretrained`` writes it, with the number of tokens that an image takes.
+
+        That is the number of features that the ``network`` makes of one.
+        """
+        if self.whole is None or self.again is None:
+            for part in self.parts.values():
+                part.save_pretrained(str(folder))
+            return
+        whole, images = self.whole, self.parts.get("image_processor")
+        counted = COUNTS & _parameters(type(whole))
+        of_images = {name for name in COUNTS if hasattr(images, name)}
+        if counted or of_images:
+            count = _features(network, images)
+            if count is not None:
+                for name in of_images:
+                    setattr(images, name, count)
+                whole = self.again(dict.fromkeys(counted, count))
+        whole.save_pretrained(str(folder))
 
 EXTRACTORS = ("feature_extractor", "audio_processor")
 """What processors call their extractor of a sound's features."""
@@ -36,16 +81,53 @@ def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], fo
         class_name = tokenizers.default_class(model.model_type) or tokenizers.GENERIC[1]
     if class_name is None:
         return None
-    wanted = functools.partial(vocabulary.wanted, values)
+
+    def wanted(roles: Mapping[str, str], tokenizer: Any) -> Mapping[str, str]:
+        known = vocabulary.wanted(values, roles)
+        asked = _asked(functools.partial(make, model, config_class, values), tokenizer, known)
+        return vocabulary.wanted(values, roles, asked)
+
     return tokenizers.build(class_name, model.tokenizer, folder, wanted)
 
 
-def build_parts(
-    model: Model, config_class: type, values: dict[str, Any], tokenizer: Any
-) -> tuple[Any, ...]:
-    """All that turns raw inputs into tensors: one processor, or its parts where it has none.
+def _asked(
+    make_of: Callable[[Any], Made], tokenizer: Any, known: Mapping[str, str]
+) -> dict[str, str]:
+    """Special tokens by name that a processor asks its tokenizer for, or names itself.
 
-    ``values`` is the shrunken configuration as a dict. A processor may add tokens to its tokenizer.
+    ``known`` are those that the tokenizer will have.
+    """
+    found: dict[str, str] = {}
+    tokenizer = copy.deepcopy(tokenizer)
+    for name, token in known.items():
+        _give(tokenizer, name, token)
+    while True:
+        try:
+            processor = make_of(tokenizer).whole
+            break
+        except AttributeError as error:
+            lacking = LACKING.search(str(error))
+            if lacking is None or lacking[1] in found:
+                raise
+            name = lacking[1]
+            found[name] = f"<{name.removesuffix('_token')}>"
+            _give(tokenizer, name, found[name])
+    own = vars(processor) if processor is not None else {}
+    named = {name: str(token) for name, token in own.items() if name.endswith("_token") and token}
+    return named | found
+
+
+def _give(tokenizer: Any, name: str, token: str) -> None:
+    """Let a tokenizer, which is only there to be asked, have a special token: of any id."""
+    if name not in vocabulary.NAMED_ROLES:
+        setattr(tokenizer, name, token)
+        setattr(tokenizer, f"{name}_id", 0)
+
+
+def make(model: Model, config_class: type, values: dict[str, Any], tokenizer: Any) -> Made:
+    """All that turns raw inputs into tensors; a processor may add tokens to the ``tokenizer``.
+
+    ``values`` is the shrunken configuration as a dict.
     """
     from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
     from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
@@ -69,9 +151,38 @@ def build_parts(
         parts["video_processor"] = _image_processor(
             video, values, model.processor.get("videos", {})
         )
-    if processor is not None:
-        return (_processor(processor, parts, values, model.processor),)
-    return tuple(parts.values())
+    if processor is None:
+        return Made(parts)
+
+    def again(more: Mapping[str, Any]) -> Any:
+        return _processor(processor, parts, values, {**more, **model.processor})
+
+    return Made(parts, again({}), again)
+
+
+def _features(network: Any, image_processor: Any) -> int | None:
+    """The number of features that a network makes of an image, or of a tile; None where it has
+    no fixed one.
+    """
+    import torch
+
+    owners = (network, network.base_model)
+    find = next(
+        (item.get_image_features for item in owners if hasattr(item, "get_image_features")), None
+    )
+    if find is None or image_processor is None:
+        return None
+    # What images of other sizes need, one of tiles or patches, has no fixed number.
+    with contextlib.suppress(Exception), torch.inference_mode():
+        given = image_processor(images=samples.image(), return_tensors="pt")
+        known = inspect.signature(find).parameters
+        found = find(**{name: value for name, value in given.items() if name in known})
+        found = getattr(found, "pooler_output", found)
+        if isinstance(found, (list, tuple)) and len(found) == 1:
+            found = found[0][None]
+        if isinstance(found, torch.Tensor) and found.dim() > 2:
+            return int(found.shape[1:-1].numel())
+    return None
 
 
 def _processors() -> Any:
@@ -180,7 +291,8 @@ def _image_processor(
         if getattr(default, "pad_size", None):
             arguments["pad_size"] = sides
         # One that cuts an image into tiles may have a larger one.
-        free = {"longest_edge"} if not hasattr(default, "max_image_size") else set()
+        tile = getattr(default, "max_image_size", None)
+        free = {LONGEST} if tile is None else set()
         free |= {SHORTEST} if not cut else set()
         given = {
             name: value
@@ -193,6 +305,9 @@ def _image_processor(
             else _resize(name, value, sides, old)
             for name, value in given.items()
         }
+        if isinstance(tile, Mapping):
+            arguments["max_image_size"] = {LONGEST: max(size)}
+            resized = {name: value * max(size) // tile[LONGEST] for name, value in given.items()}
         if resized:
             arguments["size"] = resized
     for name, value in values.items():
@@ -245,7 +360,7 @@ def _processor(
             arguments[name] = overrides[name]
         else:
             for block in shrink.blocks(values):
-                if block.get(name) is not None:
-                    arguments[name] = block[name]
+                if block.get(ALIASES.get(name, name)) is not None:
+                    arguments[name] = block[ALIASES.get(name, name)]
                     break
     return cls(**arguments)

@@ -36,7 +36,7 @@ WIDTH_FIELDS = frozenset(
      "bottleneck_features", "num_relative_features", "bin_embedding_dim",
      "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
      "upsample_initial_channel", "duration_predictor_filter_channels",
-     "mask_dim", "auxiliary_channels", "auxiliary_in_channels"}
+     "mask_dim", "auxiliary_channels", "auxiliary_in_channels", "base_channels"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
@@ -69,7 +69,7 @@ HEAD_FIELDS = frozenset(
      "num_encoder_attention_heads", "num_decoder_attention_heads",
      "num_attention_heads_per_stage"}
 )  # fmt: skip
-HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", "_num_hidden_layers"
+HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", ("_num_hidden_layers", "num_global_layers")
 """Of a part that the configuration names: its decoder, its predictor."""
 
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
@@ -77,7 +77,10 @@ KEY_VALUE_HEAD_SUFFIX = "_num_key_value_heads"
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
                              "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
 HEAD_DIM_SUFFIXES = ("head_dim",)
-POSITION_FIELDS = frozenset({"n_positions", "max_target_positions", "seq_length", "context_length"})
+POSITION_FIELDS = frozenset(
+    {"n_positions", "max_target_positions", "seq_length", "context_length",
+     "position_embedding_size"}
+)  # fmt: skip
 POSITION_SUFFIXES = ("max_position_embeddings",)
 EXPERT_FIELDS = frozenset(
     {"n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts", "zero_expert_num"}
@@ -101,26 +104,28 @@ CHANNEL_LIST_FIELDS = frozenset(
 )  # fmt: skip
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
 CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes", "_configs")
+CHANNEL_MULTIPLES = frozenset({"channel_multiplier"})
+"""How many times the channels of its first stage each stage has."""
+
 MULTIPLIER_FIELDS = frozenset({"depth_multiplier", "width_multiplier", "width_coefficient"})
 DEPTH_MULTIPLIER_FIELDS = frozenset({"depth_coefficient"})
 STAGE_BLOCK_FIELDS = frozenset({"blocks_per_stage"})
 WINDOW_FIELDS = frozenset({"window_size", "window_size_per_stage"})
-FEATURE_SIZES_SUFFIX = "feature_sizes"
-"""Sizes of maps that are made of an image: they follow its size."""
+FOLLOWING_SUFFIXES = ("feature_sizes", "image_grid_pinpoints")
+"""Sizes of maps that are made of an image, and of images made of it: they follow its size."""
 
 VOCABULARY_SUFFIXES = ("_vocab_size", "vocab_size_per_layer_input", "codebook_size")
 LABELS_SUFFIX = "_labels"
 """Numbers of answers, or of kinds of objects, that are told apart."""
 
 LAYER_INDEX_FIELDS = frozenset(
-    {
-        "global_attn_indexes",
-        "attn_layer_indices",
-        "global_attention_blocks",
-        "deepstack_visual_indexes",
-        "fullatt_block_indexes",
-    }
-)
+    {"global_attn_indexes", "attn_layer_indices", "global_attention_blocks",
+     "deepstack_visual_indexes", "fullatt_block_indexes", "cross_attention_layers",
+     "intermediate_layers_indices"}
+)  # fmt: skip
+TOWER_LAYERS_SUFFIX = "_feature_layers"
+"""Layers of a nested configuration, whose name begins alike, that are read together."""
+
 ROTARY_SECTIONS = "mrope_section"
 """Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
 
@@ -258,8 +263,8 @@ def _following(
     before: Mapping[str, Any], block: Mapping[str, Any]
 ) -> Iterator[tuple[str, Sequence[Any]]]:
     """Lists that follow others, as these are now: blocks counted through stages; what repeats a
-    list of a nested configuration, in its order or the other way round; sizes of maps that are made
-    of its images.
+    list of a nested configuration, in its order or the other way round; its layers that are read;
+    sizes of maps that are made of its images.
     """
     own = [(name, value) for name, value in before.items() if isinstance(value, (list, tuple))]
     for stages in STAGE_BLOCK_FIELDS & set(before):
@@ -274,10 +279,15 @@ def _following(
                 yield from ((mine, now[key]) for mine, value in own if list(value) == list(old))
                 turned, new = list(old)[::-1], list(now[key])[::-1]
                 yield from ((mine, new) for mine, value in own if list(value) == turned)
+        depth, kind = _layers(now), name.partition("_")[0]
+        if depth is not None:
+            for mine, value in own:
+                if mine == f"{kind}{TOWER_LAYERS_SUFFIX}":
+                    yield mine, [max(-depth - 1, min(index, depth)) for index in value]
         old_size, new_size = image_size(part), image_size(now)
         if old_size is not None and new_size is not None:
             for mine, value in own:
-                if mine.endswith(FEATURE_SIZES_SUFFIX):
+                if mine.endswith(FOLLOWING_SUFFIXES):
                     yield mine, _scaled(value, new_size[0] / old_size[0])
 
 
@@ -371,7 +381,7 @@ def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ..
         (HEADS, STATE_HEAD_FIELDS, ()),
         (EXPERTS, EXPERT_FIELDS, ()),
         (CHOSEN_EXPERTS, CHOSEN_EXPERT_FIELDS, ()),
-        (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS, ()),
+        (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS | CHANNEL_MULTIPLES, ()),
         (RANK, frozenset(), RANK_SUFFIXES),
         (WIDTH, CHANNEL_LIST_FIELDS | CHANNEL_GROUP_FIELDS, ()),
         (VOCABULARY, frozenset(), VOCABULARY_SUFFIXES),

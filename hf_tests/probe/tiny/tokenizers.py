@@ -46,13 +46,13 @@ def build(
     class_name: str,
     spec: Mapping[str, Any],
     folder: Path,
-    wanted: Callable[[Mapping[str, str]], Mapping[str, str]],
+    wanted: Callable[[Mapping[str, str], Any], Mapping[str, str]],
 ) -> Any:
     """Train vocabulary files in ``folder`` and return the tokenizer loaded from them.
 
     ``spec`` is the registry's ``tokenizer``; ``wanted`` says, given the special tokens that the
-    tokenizer has by name, which others it needs. Raises NotImplementedError for a class that this
-    transformers does not have, or whose files are of no known kind.
+    tokenizer has by name and itself, which others it needs. Raises NotImplementedError for a class
+    that this transformers does not have, or whose files are of no known kind.
     """
     from tokenizers import AddedToken
 
@@ -62,7 +62,7 @@ def build(
     ]
     tokenizer.add_tokens(extra, special_tokens=True)
     own = {f"{role}_token": getattr(tokenizer, f"{role}_token", None) for role in _ROLE_NAMES}
-    missing = wanted({name: token for name, token in own.items() if token})
+    missing = wanted({name: token for name, token in own.items() if token}, tokenizer)
     if not missing:
         return tokenizer
     vocabulary = tokenizer.get_vocab()

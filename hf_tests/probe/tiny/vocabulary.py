@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hf_tests.probe.tiny import shrink
 
 ID_SUFFIXES = ("_token_id", "_token_index")
+LIST_SUFFIX = "_token_ids"
 ROLES = ("pad", "bos", "eos", "unk", "cls", "sep", "mask")
+NAMED_ROLES = frozenset(f"{role}_token" for role in ROLES)
+MAPS = frozenset({"vocabulary_map"})
+"""A configuration's own copy of its tokenizer's vocabulary."""
+
 IDS_OF_LARGE_VOCABULARIES = ("suppress_tokens", "begin_suppress_tokens", "forced_decoder_ids")
 
 
-def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozenset()) -> None:
+def adopt(
+    values: dict[str, Any],
+    tokenizer: Any,
+    keep: frozenset[str] = frozenset(),
+    processor: Any = None,
+) -> None:
     """Set vocabulary sizes and special token ids, in place, in all nested configurations.
 
-    An id is the tokenizer's of the same role; where there is no such role, that of the role which
-    had the same id (T5 starts decoding with its padding); else the id of the token that the
-    field's name spells (``image_token_index``: ``<image>``); else None. What ``keep`` names,
-    dotted, stays: a vocabulary of codes is none of the tokenizer's.
+    An id is the processor's or the tokenizer's of the same role; where there is no such role, that
+    of the role which had the same id (T5 starts decoding with its padding); else the id of the
+    token that the field's name spells (``image_token_index``: ``<image>``); else None. What
+    ``keep`` names, dotted, stays: a vocabulary of codes is none of the tokenizer's.
     """
     # Some number their languages behind the vocabulary, and do not count them.
     languages: Mapping[str, int] = getattr(tokenizer, "lang_code_to_id", {})
@@ -33,7 +44,11 @@ def adopt(values: dict[str, Any], tokenizer: Any, keep: frozenset[str] = frozens
             elif name in IDS_OF_LARGE_VOCABULARIES:
                 block[name] = None
             elif name.endswith(ID_SUFFIXES):
-                block[name] = _new_id(name, value, old_roles, tokenizer)
+                block[name] = _new_id(name, value, old_roles, (tokenizer, processor))
+            elif name.endswith(LIST_SUFFIX):
+                block[name] = resolve(value, tokenizer)
+            elif name in MAPS:
+                block[name] = tokenizer.get_vocab()
 
 
 def _named_blocks(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -43,8 +58,14 @@ def _named_blocks(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[st
         yield from _named_blocks(block, f"{prefix}{name}.")
 
 
-def wanted(values: dict[str, Any], roles: Mapping[str, str]) -> dict[str, str]:
+def wanted(
+    values: dict[str, Any],
+    roles: Mapping[str, str],
+    asked: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Special tokens that the configurations have an id of and a tokenizer has not, by name.
+
+    ``asked`` are those, by name, that the processor asks for.
 
     ``roles`` are the tokenizer's special tokens by name (``pad_token``); an id that has another
     role too (T5 starts decoding with its padding) needs no token of its own. ``image_token_id``
@@ -59,8 +80,8 @@ def wanted(values: dict[str, Any], roles: Mapping[str, str]) -> dict[str, str]:
             role = _role(name)
             shared = old_roles.get(value, role)
             if f"{role}_token" not in roles and f"{shared}_token" not in roles:
-                found[f"{role}_token"] = f"<{role}>"
-    return found
+                found[f"{role}_token"] = asked.get(f"{role}_token", f"<{role}>")
+    return {name: token for name, token in asked.items() if name not in NAMED_ROLES} | found
 
 
 def _old_roles(block: Mapping[str, Any]) -> dict[Any, str]:
@@ -90,22 +111,29 @@ def resolve(value: Any, tokenizer: Any) -> Any:
     return value
 
 
-def _new_id(name: str, value: Any, old_roles: Mapping[Any, str], tokenizer: Any) -> Any:
+def _new_id(name: str, value: Any, old_roles: Mapping[Any, str], owners: Sequence[Any]) -> Any:
     if isinstance(value, str):
-        return resolve(value, tokenizer)
+        return resolve(value, owners[0])
     if isinstance(value, (list, tuple)):
-        ids = [_new_id(name, item, old_roles, tokenizer) for item in value]
+        ids = [_new_id(name, item, old_roles, owners) for item in value]
         return list(dict.fromkeys(item for item in ids if item is not None)) or None
     if value is None or value < 0:
         return value
     role = _role(name)
-    own = _id_of(role, tokenizer)
-    return own if own is not None else _id_of(old_roles.get(value, ""), tokenizer)
+    own = _id_of(role, owners)
+    return own if own is not None else _id_of(old_roles.get(value, ""), owners)
 
 
-def _id_of(role: str, tokenizer: Any) -> int | None:
-    """The id of the special token of a role, else of the token that the role spells."""
+def _id_of(role: str, owners: Sequence[Any]) -> int | None:
+    """The id of the special token of a role, else of the token that the role spells.
+
+    ``owners`` are the tokenizer and the processor, which knows better what it puts for an image.
+    """
     if not role:
         return None
-    own: int | None = getattr(tokenizer, f"{role}_token_id", None) if role in ROLES else None
-    return own if own is not None else tokenizer.get_vocab().get(f"<{role}>")
+    for owner in owners if role in ROLES else reversed(owners):
+        own = getattr(owner, f"{role}_token_id", None)
+        if isinstance(own, int):
+            return own
+    spelled: int | None = owners[0].get_vocab().get(f"<{role}>")
+    return spelled
