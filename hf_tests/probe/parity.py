@@ -12,6 +12,9 @@ from hf_tests.probe.judge import WrongOutput, require
 FEW = 32
 """Fewer values than these have no spread to speak of."""
 
+MASKED = -1e4
+"""Logits below it are the least number of a dtype, float16's too."""
+
 LOGITS = "logits"
 """Outputs whose name begins so are scores of classes along their last axis."""
 
@@ -70,7 +73,7 @@ def nrmse(found: Any, wanted: Any) -> float:
     The spread is their standard deviation, so that an offset which all share hides nothing; that of
     a few values may be small by chance, so there it is their root mean square.
     """
-    found, wanted = found.double(), wanted.double()
+    found, wanted = _unmasked(found.double(), wanted.double())
     error = float((found - wanted).square().mean().sqrt())
     if not math.isfinite(error):
         return math.inf
@@ -81,8 +84,17 @@ def nrmse(found: Any, wanted: Any) -> float:
     return error / scale
 
 
+def _unmasked(found: Any, wanted: Any) -> tuple[Any, Any]:
+    """The values without those that both have at what stands for minus infinity.
+
+    So logits say of a token that it is never to be chosen; their spread would hide all others.
+    """
+    masked = (wanted < MASKED) & (found < MASKED)
+    return (found[~masked], wanted[~masked]) if bool(masked.any()) else (found, wanted)
+
+
 def _cosine(found: Any, wanted: Any) -> float:
-    found, wanted = found.double().flatten(), wanted.double().flatten()
+    found, wanted = _unmasked(found.double().flatten(), wanted.double().flatten())
     norms = float(found.norm() * wanted.norm())
     value = float(found @ wanted) / norms if norms else 0.0
     return value if math.isfinite(value) else 0.0

@@ -84,16 +84,19 @@ def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], fo
 
     def wanted(roles: Mapping[str, str], tokenizer: Any) -> Mapping[str, str]:
         known = vocabulary.wanted(values, roles)
-        asked = _asked(functools.partial(make, model, config_class, values), tokenizer, known)
-        return vocabulary.wanted(values, roles, asked)
+        make_of = functools.partial(make, model, config_class, values)
+        asked, own = _asked(make_of, tokenizer, known)
+        found = {**asked, **vocabulary.wanted(values, roles, own | asked)}
+        # Those that it has itself need be no attributes of the tokenizer, only tokens.
+        return {**found, **dict(zip(own.values(), own.values(), strict=True))}
 
     return tokenizers.build(class_name, model.tokenizer, folder, wanted)
 
 
 def _asked(
     make_of: Callable[[Any], Made], tokenizer: Any, known: Mapping[str, str]
-) -> dict[str, str]:
-    """Special tokens by name that a processor asks its tokenizer for, or names itself.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Special tokens by name: those that a processor asks its tokenizer for, and its own.
 
     ``known`` are those that the tokenizer will have.
     """
@@ -112,9 +115,12 @@ def _asked(
             name = lacking[1]
             found[name] = f"<{name.removesuffix('_token')}>"
             _give(tokenizer, name, found[name])
-    own = vars(processor) if processor is not None else {}
-    named = {name: str(token) for name, token in own.items() if name.endswith("_token") and token}
-    return named | found
+    own = {
+        name: str(token)
+        for name, token in (vars(processor) if processor is not None else {}).items()
+        if name.endswith("_token") and name not in vocabulary.NAMED_ROLES and token
+    }
+    return found, own
 
 
 def _give(tokenizer: Any, name: str, token: str) -> None:
@@ -305,7 +311,7 @@ def _image_processor(
             else _resize(name, value, sides, old)
             for name, value in given.items()
         }
-        if isinstance(tile, Mapping):
+        if isinstance(tile, Mapping) and list(given) == [LONGEST]:
             arguments["max_image_size"] = {LONGEST: max(size)}
             resized = {name: value * max(size) // tile[LONGEST] for name, value in given.items()}
         if resized:

@@ -53,6 +53,8 @@ def build(
     ``spec`` is the registry's ``tokenizer``; ``wanted`` says, given the special tokens that the
     tokenizer has by name and itself, which others it needs. Raises NotImplementedError for a class
     that this transformers does not have, or whose files are of no known kind.
+
+    A name that ends in ``_token`` becomes an attribute of the tokenizer.
     """
     from tokenizers import AddedToken
 
@@ -69,11 +71,12 @@ def build(
     roles = {name: token for name, token in missing.items() if name in ROLES}
     others = {name: token for name, token in missing.items() if name not in ROLES}
     tokenizer.add_special_tokens(roles)
-    new = [token for token in others.values() if token not in vocabulary]
+    new = [token for token in dict.fromkeys(others.values()) if token not in vocabulary]
     tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in new], True)
     tokenizer.save_pretrained(str(folder))
     # As an argument each becomes an attribute that processors ask for, as image_token is.
-    return type(tokenizer).from_pretrained(str(folder), extra_special_tokens=others)
+    named = {name: token for name, token in others.items() if name.endswith("_token")}
+    return type(tokenizer).from_pretrained(str(folder), extra_special_tokens=named)
 
 
 def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:

@@ -61,15 +61,13 @@ def _named_blocks(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[st
 def wanted(
     values: dict[str, Any],
     roles: Mapping[str, str],
-    asked: Mapping[str, str] = MappingProxyType({}),
+    spelled: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Special tokens that the configurations have an id of and a tokenizer has not, by name.
 
-    ``asked`` are those, by name, that the processor asks for.
-
     ``roles`` are the tokenizer's special tokens by name (``pad_token``); an id that has another
     role too (T5 starts decoding with its padding) needs no token of its own. ``image_token_id``
-    becomes ``{"image_token": "<image>"}``.
+    becomes ``{"image_token": "<image>"}``, or what is ``spelled`` of that name.
     """
     found: dict[str, str] = {}
     for block in shrink.blocks(values):
@@ -80,8 +78,8 @@ def wanted(
             role = _role(name)
             shared = old_roles.get(value, role)
             if f"{role}_token" not in roles and f"{shared}_token" not in roles:
-                found[f"{role}_token"] = asked.get(f"{role}_token", f"<{role}>")
-    return {name: token for name, token in asked.items() if name not in NAMED_ROLES} | found
+                found[f"{role}_token"] = spelled.get(f"{role}_token", f"<{role}>")
+    return found
 
 
 def _old_roles(block: Mapping[str, Any]) -> dict[Any, str]:
