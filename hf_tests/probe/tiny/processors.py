@@ -60,7 +60,7 @@ class Made:
                 part.save_pretrained(str(folder))
             return
         whole, images = self.whole, self.parts.get("image_processor")
-        counted = COUNTS & _parameters(type(whole))
+        counted = COUNTS & _parameters(type(whole)).keys()
         of_images = {name for name in COUNTS if hasattr(images, name)}
         if counted or of_images:
             count = _features(network, images)
