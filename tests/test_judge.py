@@ -519,6 +519,22 @@ class TestOutputs(unittest.TestCase):
             task.judge(subject, inputs, outputs)
         return task, subject, inputs, outputs
 
+    def test_maps_and_masks(self) -> None:
+        named = {
+            "LiheYoung/depth-anything-small-hf": "predicted_depth",
+            "nvidia/segformer-b0-finetuned-ade-512-512": "logits",
+            "facebook/mask2former-swin-small-coco-instance": "class_queries_logits",
+            "BAAI/seggpt-vit-large": "pred_masks",
+        }
+        for model_id, name in named.items():
+            task, subject, inputs, outputs = self.subject(model_id)
+            tensor = outputs[name]
+            broken = {"NaN": tensor / 0 * 0, "constant": tensor * 0, "one less": tensor[0]}
+            for how, value in broken.items():
+                spoilt = type(outputs)(**{**outputs, name: value})
+                with self.subTest(model=model_id, how=how), self.assertRaises(WrongOutput):
+                    task.judge(subject, inputs, spoilt)
+
     def spoil(self, model_id: str, name: str) -> None:
         task, subject, inputs, outputs = self.subject(model_id)
         tensor = outputs[name]

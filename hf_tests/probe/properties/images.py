@@ -47,9 +47,9 @@ def _pixels(loaded: Loaded) -> tuple[str, Any]:
 def _quarters(pixels: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Where the quarters of an image are, by name: of its rows and columns, or of its patches.
 
-    ``pixels`` have the shape (images, channels, rows, columns), or (..., patches, values).
+    ``pixels`` have the shape (..., images, channels, rows, columns), or (..., patches, values).
     """
-    if pixels.dim() == PIXEL_DIMENSIONS:
+    if pixels.dim() >= PIXEL_DIMENSIONS:
         height, width = (size // 2 for size in pixels.shape[-2:])
         for name, rows in (("upper", slice(height)), ("lower", slice(height, None))):
             yield f"{name} left", (..., rows, slice(width))

@@ -14,17 +14,27 @@ from hf_tests.registry import Model
 KIND = "panoptic"  # of the kinds that a model may be told to do, the one that has all others in it
 KEEP_ALL = {"threshold": 0.0, "mask_threshold": 0.0, "overlap_mask_area_threshold": 0.0}
 """Thresholds that drop no segment, so that the answer can be judged whatever the quality."""
+NAME = "circle"  # of what is in the sample image
+FRAMES = 2  # of a video
+VIDEO_DIMENSIONS = 5  # videos, frames, channels, rows, columns
+GIVEN_BY_PIPELINES = {"images", "task_inputs"}
 SIZE = samples.IMAGE_SIZE[::-1]  # rows and columns
 WHOLE = 255  # of a pixel in a mask
 
 
 class ImageSegmentation(base.Task):
-    """A class for each pixel, or masks of which each has a class: the network's outputs say."""
+    """A class for each pixel, masks of which each has a class, or masks of what is asked for.
+
+    The network's outputs say which.
+    """
 
     name = "image-segmentation"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForImageSegmentation"
-    compared_outputs = ("logits", "masks_queries_logits", "class_queries_logits")
+    compared_outputs = (
+        *("logits", "masks_queries_logits", "class_queries_logits"),
+        *("pred_masks", "pred_logits", "pred_boxes"),
+    )
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, "images")
@@ -32,9 +42,7 @@ class ImageSegmentation(base.Task):
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         import torch
 
-        told: dict[str, Any] = {"task_inputs": [KIND]}
-        told = told if hasattr(subject.processor, "tokenizer") else {}
-        given = subject.processor(images=samples.image(), return_tensors="pt", **told)
+        given = subject.processor(**_asked(subject.processor), return_tensors="pt")
         forward = classes.transformers_class(subject.model.class_name).forward
         taken = inspect.signature(forward).parameters
         # Where the parts of an image were cut comes beside them, as a list.
@@ -43,6 +51,12 @@ class ImageSegmentation(base.Task):
             for name, value in given.items()
             if name in taken and isinstance(value, torch.Tensor)
         }
+
+    def pipeline_misfit(self, subject: base.Subject) -> str | None:
+        lacking = sorted(_asked(subject.processor).keys() - GIVEN_BY_PIPELINES)
+        if not lacking:
+            return None
+        return f"the {self.name} pipeline gives {subject.model.class_name} no {', '.join(lacking)}"
 
     def compared(self, outputs: Any) -> dict[str, Any]:
         return {name: outputs[name] for name in self.compared_outputs if name in outputs}
@@ -64,12 +78,14 @@ class ImageSegmentation(base.Task):
                 {"label": self._label(subject, int(label)), "score": None, "mask": places == label}
                 for label in places.unique()
             ]
-        else:
+        elif "class_queries_logits" in found:
             masks, scores = found.masks_queries_logits, found.class_queries_logits
-            judge.shape(masks, (1, None, None, None), "masks_queries_logits")
-            judge.shape(scores, (1, masks.shape[1], labels + 1), "class_queries_logits")
-            (answer,) = tools.post_process_panoptic_segmentation(
-                found, target_sizes=[SIZE], **KEEP_ALL
+            first = next(iter(inputs.values()))
+            count = first.shape[1] if first.dim() == VIDEO_DIMENSIONS else 1
+            judge.shape(masks, (count, None, None, None), "masks_queries_logits")
+            judge.shape(scores, (count, masks.shape[1], labels + 1), "class_queries_logits")
+            answer, *_ = tools.post_process_panoptic_segmentation(
+                found, target_sizes=[SIZE] * count, **KEEP_ALL
             )
             places = answer["segmentation"]
             segments = [
@@ -80,6 +96,8 @@ class ImageSegmentation(base.Task):
                 }
                 for item in answer["segments_info"]
             ]
+        else:
+            return _verdict_of_asked(subject.processor, found)
         judge.shape(places, SIZE, "the map of segments")
         return _verdict(segments)
 
@@ -133,3 +151,49 @@ def _verdict(segments: list[dict[str, Any]]) -> base.Verdict:
         key=lambda item: -item["pixels"],
     )
     return base.Verdict(tuple(predictions[: base.TOP_K]), Example(INPUT, predictions[0]))
+
+
+def _asked(processor: Any) -> dict[str, Any]:
+    """The arguments of a processor by which segments of the sample image, or video, are asked for.
+
+    Some are told a kind of segments, a name, or show an example: an image with its mask.
+    """
+    import numpy
+
+    taken = set(inspect.signature(processor.__call__).parameters)
+    taken |= set(inspect.signature(getattr(processor, "preprocess", processor)).parameters)
+    if "videos" in taken:
+        return {"videos": [numpy.stack([numpy.asarray(item) for item in samples.video(FRAMES)])]}
+    asked: dict[str, Any] = {"images": samples.image()}
+    if "task_inputs" in taken:
+        asked["task_inputs"] = [KIND]
+    elif "text" in taken:
+        asked["text"] = NAME
+    elif "prompt_masks" in taken:
+        example = numpy.zeros(SIZE, dtype=numpy.uint8)
+        left, top, right, bottom = samples.BOX
+        example[top:bottom, left:right] = 1
+        asked |= {"prompt_images": samples.image(), "prompt_masks": example}
+    return asked
+
+
+def _verdict_of_asked(processor: Any, outputs: Any) -> base.Verdict:
+    """Judge masks of what was asked for: any number with scores, or one that is drawn as a map."""
+    judge.shape(outputs.pred_masks, (1, None, None, None), "pred_masks")
+    if hasattr(processor, "post_process_instance_segmentation"):
+        (found,) = processor.post_process_instance_segmentation(
+            outputs, threshold=0.0, target_sizes=[SIZE]
+        )
+        masks, scores = found["masks"], found["scores"].tolist()
+        judge.shape(masks, (outputs.pred_masks.shape[1], *SIZE), "masks in the image")
+        judge.scores(scores, "masks")
+    else:
+        (drawn,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[SIZE])
+        judge.shape(drawn, SIZE, "the map that is drawn")
+        judge.varied(drawn, "the map that is drawn")
+        masks, scores = (drawn > WHOLE // 2)[None], [None]
+    predictions = tuple(
+        {"score": score, "pixels": int(mask.sum())}
+        for mask, score in list(zip(masks, scores, strict=True))[: base.TOP_K]
+    )
+    return base.Verdict(predictions, Example(INPUT, predictions[0]))

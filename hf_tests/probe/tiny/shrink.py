@@ -135,7 +135,7 @@ PATCH_VALUE_FIELDS = frozenset({"patch_embed_hidden_size"})
 WIDTH_SHARE_FIELDS = frozenset({"axial_pos_embds_dim"})
 """Lists whose entries add up to the model's width."""
 
-TAP_FIELDS = {"out_indices": 1, "backbone_out_indices": 0}
+TAP_FIELDS = {"out_indices": 1, "backbone_out_indices": 0, "intermediate_hidden_state_indices": 0}
 """Layers whose outputs others read, and what the first layer's output is called there."""
 
 STAGE_NAME_FIELDS = ("stage_names", "out_features")
