@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hf_tests.isolation import environment, process
-from hf_tests.isolation.base import EXITED, SIGNALLED, Ending
+from hf_tests.isolation import cgroup, environment, process
+from hf_tests.isolation.base import EXITED, OVER_MEMORY, SIGNALLED, Ending
 from hf_tests.isolation.watch import Watch
 from hf_tests.job import Job
 
@@ -67,7 +67,7 @@ class ForkLauncher:
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """See `isolation.base.Launcher.run`. Raises Unfit where no sound server can be had."""
         job = job.replace(isolation=self.name)
-        with process.temporary_folder() as temporary:
+        with process.temporary_folder() as temporary, cgroup.of_job(job) as group:
             request = {
                 "job": job.to_json(),
                 "stream": str(stream.resolve()),
@@ -77,7 +77,9 @@ class ForkLauncher:
             }
             launched, copy, child = self._start(job, request)
             self._busy.add(copy)
-            reason, status = _watch(copy, child, Watch(job, launched, tick))
+            if group is not None:
+                group.add(child)
+            reason, status = _watch(copy, child, Watch(job, launched, tick, group))
             self._busy.discard(copy)
             if copy.dead:
                 # Nobody has ended what the job may have left in sessions of its own.
@@ -85,9 +87,9 @@ class ForkLauncher:
                 copy.close()
             else:
                 self._idle[_key(job)].append(copy)
-        wall = time.monotonic() - launched
-        if reason == EXITED and status is not None and status < 0:
-            reason = SIGNALLED
+            wall = time.monotonic() - launched
+            if reason == EXITED and status is not None and status < 0:
+                reason = OVER_MEMORY if group is not None and group.ran_out() else SIGNALLED
         return Ending(reason, status, launched, wall, self.name)
 
     def close(self) -> None:

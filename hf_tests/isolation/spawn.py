@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hf_tests.isolation import environment
+from hf_tests.isolation import cgroup, environment
 from hf_tests.isolation import process as processes
-from hf_tests.isolation.base import EXITED, SIGNALLED, Ending
+from hf_tests.isolation.base import EXITED, OVER_MEMORY, SIGNALLED, Ending
 from hf_tests.isolation.watch import Watch
 from hf_tests.job import Job
 
@@ -36,7 +36,11 @@ class SpawnLauncher:
 
     def run(self, job: Job, stream: Path, log: Path, tick: Callable[[], bool]) -> Ending:
         """See `isolation.base.Launcher.run`."""
-        with processes.temporary_folder() as temporary, log.open("ab") as output:
+        with (
+            processes.temporary_folder() as temporary,
+            cgroup.of_job(job) as group,
+            log.open("ab") as output,
+        ):
             launched = time.monotonic()
             process = subprocess.Popen(
                 [*self._command, str(stream.resolve())],
@@ -48,14 +52,16 @@ class SpawnLauncher:
                 start_new_session=True,
             )
             try:
+                if group is not None:
+                    group.add(process.pid)
                 _give(process, job.replace(isolation=self.name).to_json())
-                reason = _wait(process, Watch(job, launched, tick))
+                reason = _wait(process, Watch(job, launched, tick, group))
             finally:
                 _end(process)
                 processes.end_escaped(temporary)
             wall = time.monotonic() - launched
-        if reason == EXITED and process.returncode < 0:
-            reason = SIGNALLED
+            if reason == EXITED and process.returncode < 0:
+                reason = OVER_MEMORY if group is not None and group.ran_out() else SIGNALLED
         return Ending(reason, process.returncode, launched, wall, self.name)
 
 

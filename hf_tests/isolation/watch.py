@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from hf_tests.isolation.base import INTERRUPTED, OVER_MEMORY, TIMED_OUT
+from hf_tests.isolation.cgroup import Group
 from hf_tests.job import Job
 
 MIB = 1024 * 1024
@@ -14,9 +15,13 @@ MIB = 1024 * 1024
 class Watch:
     """The limits of one job; asked about once a second."""
 
-    def __init__(self, job: Job, launched: float, tick: Callable[[], bool]) -> None:
+    def __init__(
+        self, job: Job, launched: float, tick: Callable[[], bool], group: Group | None = None
+    ) -> None:
+        """``group`` is the job's control group; where it limits the memory, nobody else need."""
         self.deadline = launched + job.timeout_s
-        self._limit_mb = job.memory_limit_mb
+        limited = group is not None and group.limits_memory
+        self._limit_mb = None if limited else job.memory_limit_mb
         self._tick = tick
         self._start_mb: float | None = None
 

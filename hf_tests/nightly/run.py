@@ -14,6 +14,7 @@ from typing import Any
 from hf_tests import outcome
 from hf_tests.hardware import Hardware
 from hf_tests.history import ingest, noise
+from hf_tests.isolation import cgroup
 from hf_tests.isolation.base import Launcher
 from hf_tests.isolation.interruption import Interruption
 from hf_tests.job import Job
@@ -106,6 +107,7 @@ def execute(
         folder.run_id, taken_up.started if taken_up else metadata.now(), options, launcher.name
     )
     described["jobs_at_once"] = conduct.jobs_at_once
+    described["control_groups"] = cgroup.parent() is not None
     before = taken_up.done if taken_up is not None else {}
     if taken_up is None:
         resume.save_plan(folder, plan, described)
