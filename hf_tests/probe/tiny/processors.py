@@ -74,6 +74,10 @@ EXTRACTORS = ("feature_extractor", "audio_processor")
 """What processors call their extractor of a sound's features."""
 
 
+RATES = ("sampling_rate", "sample_rate")
+"""Names that configurations have for the rate of a sound's samples; an extractor has the first."""
+
+
 def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], folder: Path) -> Any:
     """The model's tokenizer, trained small; None for a model that reads no text."""
     class_name = model.tokenizer.get("class")
@@ -345,6 +349,9 @@ def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
         for name in ("num_mel_bins", "max_length")
         if name in taken and name in values
     }
+    rate = next((values[name] for name in RATES if name in values), None)
+    if rate is not None and RATES[0] in taken:
+        arguments[RATES[0]] = rate
     if "num_mel_bins" in values and "feature_size" in taken and "num_mel_bins" not in taken:
         arguments["feature_size"] = values["num_mel_bins"]
     return cls(**arguments)
