@@ -110,7 +110,8 @@ def layer_skipped(folder: Path) -> str:
         weight.zero_()
         rows, columns = weight.shape[:2]
         given = [row % columns for row in range(rows)]
-        weight[(range(rows), given, *[weight.shape[-1] // 2] * (weight.dim() - 2))] = 1
+        place = (range(rows), given, *[weight.shape[-1] // 2] * (weight.dim() - 2))
+        weight[place] = 1
         return weight
 
     return _change_weight(folder, (CONVOLUTION,), passing)
