@@ -59,7 +59,8 @@ def outputs(change: Callable[[Any], None]) -> Plant:
     @contextlib.contextmanager
     def plant(loaded: Loaded) -> Iterator[None]:
         spoilt = loaded.outputs
-        if "sequences" not in spoilt:  # what was generated is no output of the network
+        # What was generated is no output of the network.
+        if not isinstance(spoilt, torch.Tensor) and "sequences" not in spoilt:
             spoilt = changed(spoilt)
         with (
             mock.patch.object(loaded, "outputs", spoilt),
@@ -184,7 +185,7 @@ def encoder_rerun(loaded: Loaded) -> Iterator[None]:
 
     def again(given: dict[str, Any]) -> None:
         if given.get("decoder_input_ids") is not None:
-            loaded.network.get_encoder()(input_ids=loaded.inputs["input_ids"])
+            loaded.network.get_encoder()(**loaded.inputs)
 
     with forward(again)(loaded):
         yield
@@ -326,16 +327,25 @@ def logits_scaled(found: Any) -> None:
     found.logits = found.logits * 1.01
 
 
-def late_frames_lost(given: dict[str, Any]) -> None:
-    """Of a sound's spectrogram only the first second is read."""
-    given["input_values"] = given["input_values"].clone()
-    given["input_values"][:, 100:] = 0
+def late_frames_lost(name: str, first: int) -> Callable[[dict[str, Any]], None]:
+    """Of a sound's spectrogram only the first second is read: so many frames."""
+
+    def lose(given: dict[str, Any]) -> None:
+        given[name] = given[name].clone()
+        given[name][:, first:] = 0
+
+    return lose
 
 
-@contextlib.contextmanager
-def any_rate_taken(loaded: Loaded) -> Iterator[None]:
-    with mock.patch.object(loaded.processor, "sampling_rate", 8000):
-        yield
+def nothing_heard(given: dict[str, Any]) -> None:
+    """A sound is silence."""
+    given["input_features"] = torch.zeros_like(given["input_features"])
+
+
+any_rate_taken = wrapped(
+    lambda loaded: type(loaded.processor), "__call__", lambda given: given.pop("sampling_rate")
+)
+"""A sound is taken whatever its rate."""
 
 
 def last_frame_lost(found: Any) -> None:
@@ -524,8 +534,20 @@ PLANTS: dict[str, dict[str, Plant]] = {
     "convnet": {"any_size": forward(edge_lost), "batch": outputs(batch_mixed)},
     "audio": {
         "batch": outputs(batch_mixed),
-        "end": forward(late_frames_lost),
+        "end": forward(late_frames_lost("input_values", 100)),
         "sampling_rate": any_rate_taken,
+    },
+    "audioencoder": {
+        "batch": outputs(batch_mixed),
+        "end": forward(late_frames_lost("input_features", 50)),
+        "padding": forward(mask_ignored),
+        "sampling_rate": any_rate_taken,
+    },
+    "transcriber": {
+        "batch": outputs(batch_mixed),
+        "cache": forward(cache_dropped),
+        "encoder_runs_once": encoder_rerun,
+        "end": wrapped(network, "generate", nothing_heard),
     },
     "timeseries": {
         "batch": outputs(forecasts_mixed),

@@ -32,6 +32,7 @@ class Loaded:
     def __init__(
         self, subject: tasks.Subject, inputs: Mapping[str, Any], outputs: Any, tolerance: float
     ) -> None:
+        self.model = subject.model
         self.network = subject.network
         self.processor = subject.processor
         self.tokenizer = tasks.base.tokenizer_of(subject.processor)

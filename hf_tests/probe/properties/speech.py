@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from hf_tests.probe import samples
 from hf_tests.probe.judge import require
+from hf_tests.probe.properties import generation
 from hf_tests.probe.properties.base import Loaded, calls
+from hf_tests.probe.tasks import sounds
 
 WINDOW_S = 30.0
 LONG_S = 40.0
 STEPS = 6
+INNER = 0.8
+"""Share of a sound that does not hear what is behind it."""
+
 LANGUAGES = 2  # of up to a hundred
 
 
 def _features(loaded: Loaded, sound: Any, **options: Any) -> dict[str, Any]:
-    made = loaded.processor(
-        sound, sampling_rate=samples.SAMPLING_RATE, return_tensors="pt", **options
-    )
-    return loaded.place(made)
+    return loaded.place(sounds.given(loaded.model, loaded.processor, sound, **options))
 
 
 def _decoded(loaded: Loaded, **settings: Any) -> tuple[list[int], list[int]]:
@@ -122,28 +125,73 @@ def repeated_frames_are_one_character(loaded: Loaded) -> None:
 
 
 def sounds_beside_change_nothing(loaded: Loaded) -> None:
-    """A sound gives the same logits alone and beside another of its length in a batch."""
-    sound = samples.waveform(1.0)
-    beside = loaded.network(**_features(loaded, [sound, sound[::-1].copy()])).logits
-    alone = loaded.network(**_features(loaded, [sound])).logits
-    loaded.same(beside[:1], alone, "logits of a sound beside another differ from those alone")
+    """A sound gives the same answer alone and beside another of its length in a batch."""
+    sound = _waveform(loaded, 1.0)
+    beside = _answer(loaded, [sound, sound[::-1].copy()])
+    alone = _answer(loaded, [sound])
+    loaded.same(beside[:1], alone, "a sound beside another differs from it alone")
+
+
+def padding_changes_nothing(loaded: Loaded) -> None:
+    """A sound gives the same features alone and padded beside a longer one in a batch.
+
+    Its end may hear what follows.
+    """
+    short, long = _waveform(loaded, 1.0), _waveform(loaded, 1.6)
+    padding = inspect.signature(loaded.processor.__call__).parameters["padding"].default
+    # Some pad every sound to one length; others would make no batch of two lengths.
+    beside = _answer(loaded, [short, long], padding=padding or True)
+    alone = _answer(loaded, [short], padding=padding or True)
+    inner = int(alone.shape[1] * INNER)
+    loaded.same(beside[:1, :inner], alone[:, :inner], "a padded sound differs from it alone")
 
 
 def the_end_counts(loaded: Loaded) -> None:
-    """A sound whose last quarter is silent gives other logits."""
-    sound = samples.waveform()
-    silenced = sound.copy()
-    silenced[-len(sound) // 4 :] = 0
-    found, whole = (loaded.network(**_features(loaded, wave)).logits for wave in (silenced, sound))
-    loaded.different(found, whole, "logits of a sound with a silent end are those of the whole")
+    """A sound whose last quarter is silent gives another answer."""
+    sound = _waveform(loaded, sounds.seconds(loaded.model))
+    found, whole = (_answer(loaded, [wave]) for wave in (_silenced(sound), sound))
+    loaded.different(found, whole, "a sound with a silent end gives what the whole gives")
+
+
+def sounds_beside_change_no_text(loaded: Loaded) -> None:
+    """A sound gives the same first logits alone and beside another of its length in a batch."""
+    sound = _waveform(loaded, sounds.seconds(loaded.model))
+    beside = _first_logits(loaded, [sound, sound[::-1].copy()])
+    alone = _first_logits(loaded, [sound])
+    loaded.same(beside[:1], alone, "logits of a sound beside another differ from those alone")
+
+
+def the_end_is_heard(loaded: Loaded) -> None:
+    """A sound whose last quarter is silent gives other logits already of the first token."""
+    sound = _waveform(loaded, sounds.seconds(loaded.model))
+    found, whole = (_first_logits(loaded, [wave]) for wave in (_silenced(sound), sound))
+    loaded.different(found, whole, "a sound with a silent end gives the logits of the whole")
 
 
 def other_sampling_rates_are_refused(loaded: Loaded) -> None:
     """What prepares a sound refuses one of half the rate that the model was made for."""
+    rate = sounds.rate(loaded.processor) // 2
     try:
-        loaded.processor(
-            samples.waveform(1.0), sampling_rate=samples.SAMPLING_RATE // 2, return_tensors="pt"
-        )
+        loaded.processor(samples.waveform(1.0), sampling_rate=rate, return_tensors="pt")
     except ValueError:
         return
-    require(False, f"a sound of {samples.SAMPLING_RATE // 2} Hz was taken")
+    require(False, f"a sound of {rate} Hz was taken")
+
+
+def _waveform(loaded: Loaded, seconds: float) -> Any:
+    return samples.waveform(seconds, sounds.rate(loaded.processor))
+
+
+def _answer(loaded: Loaded, sound: Any, **options: Any) -> Any:
+    return loaded.answer(loaded.network(**_features(loaded, sound, **options)))
+
+
+def _silenced(sound: Any) -> Any:
+    """The sound with silence for its last quarter."""
+    silenced = sound.copy()
+    silenced[-len(sound) // 4 :] = 0
+    return silenced
+
+
+def _first_logits(loaded: Loaded, sound: Any) -> Any:
+    return generation.generate(loaded, _features(loaded, sound)).logits[0]

@@ -7,6 +7,7 @@ import functools
 from hf_tests.probe.tasks.action_prediction import ActionPrediction
 from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.audio_coding import AudioCoding
+from hf_tests.probe.tasks.audio_feature_extraction import AudioFeatureExtraction
 from hf_tests.probe.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from hf_tests.probe.tasks.base import Subject, Task, Verdict
 from hf_tests.probe.tasks.depth_estimation import DepthEstimation
@@ -44,6 +45,7 @@ def _by_name() -> dict[str, Task]:
         ActionPrediction(),
         AudioClassification(),
         AudioCoding(),
+        AudioFeatureExtraction(),
         AutomaticSpeechRecognition(),
         DepthEstimation(),
         DocumentQuestionAnswering(),

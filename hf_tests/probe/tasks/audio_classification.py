@@ -6,7 +6,7 @@ from typing import Any
 
 from hf_tests.outcome import Example
 from hf_tests.probe import samples
-from hf_tests.probe.tasks import base, classification
+from hf_tests.probe.tasks import base, classification, sounds
 from hf_tests.registry import Model
 
 
@@ -17,29 +17,23 @@ class AudioClassification(base.Task):
     processor_class = "AutoFeatureExtractor"
     openvino_class = "OVModelForAudioClassification"
 
-    def seconds(self, model: Model) -> float:
-        """Length of the model's sample sound."""
-        return float(model.samples.get("seconds", samples.SECONDS))
-
     def work(self, model: Model) -> base.Work:
-        return base.Work(self.seconds(model), "audio seconds")
+        return base.Work(sounds.seconds(model), "audio seconds")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        sound = samples.waveform(self.seconds(subject.model))
-        return dict(
-            subject.processor(sound, sampling_rate=samples.SAMPLING_RATE, return_tensors="pt")
-        )
+        sound = samples.waveform(sounds.seconds(subject.model))
+        return sounds.given(subject.model, subject.processor, sound)
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         return self._verdict(subject.model, classification.judge_logits(subject, outputs))
 
     def call(self, model: Model, pipe: Any) -> Any:
-        sound = samples.waveform(self.seconds(model))
+        sound = samples.waveform(sounds.seconds(model))
         return pipe({"raw": sound, "sampling_rate": samples.SAMPLING_RATE}, top_k=base.TOP_K)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         return self._verdict(model, classification.judge_labels(pipe, answer))
 
     def _verdict(self, model: Model, predictions: tuple[dict[str, Any], ...]) -> base.Verdict:
-        said = f"{self.seconds(model):g} s of a made sound"
+        said = f"{sounds.seconds(model):g} s of a made sound"
         return base.Verdict(predictions, Example(said, predictions[0]))

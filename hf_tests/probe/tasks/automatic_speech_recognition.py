@@ -6,7 +6,7 @@ from typing import Any
 
 from hf_tests.outcome import Example
 from hf_tests.probe import judge, samples
-from hf_tests.probe.tasks import base, generation
+from hf_tests.probe.tasks import base, generation, sounds
 from hf_tests.registry import Model
 
 
@@ -22,17 +22,13 @@ class AutomaticSpeechRecognition(base.Task):
 
     def waveform(self, model: Model) -> Any:
         """The model's sample sound."""
-        return samples.waveform(model.samples.get("seconds", samples.SECONDS))
+        return samples.waveform(sounds.seconds(model))
 
     def work(self, model: Model) -> base.Work:
-        seconds = float(model.samples.get("seconds", samples.SECONDS))
-        return base.Work(seconds, "audio seconds")
+        return base.Work(sounds.seconds(model), "audio seconds")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        sound = self.waveform(subject.model)
-        return dict(
-            subject.processor(sound, sampling_rate=samples.SAMPLING_RATE, return_tensors="pt")
-        )
+        return sounds.given(subject.model, subject.processor, self.waveform(subject.model))
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         if _generates(subject.network):
@@ -44,16 +40,17 @@ class AutomaticSpeechRecognition(base.Task):
         return None if hasattr(outputs, "logits") else generation.last_tokens(outputs)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-        return {"logits": subject.network(**generation.started(subject, inputs, tokens)).logits}
+        logits = subject.network(**generation.started(subject, inputs, tokens)).logits
+        return {"logits": logits[:, -tokens.shape[1] :]}
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         size = base.vocabulary_size(subject.config)
         if _generates(subject.network):
             ids = [int(token) for token in outputs[0]]
             judge.require(len(ids) >= base.NEW_TOKENS, f"only {len(ids)} tokens were generated")
-            start = outputs.new_full((1, 1), subject.config.decoder_start_token_id)
-            logits = subject.network(**inputs, decoder_input_ids=start).logits.float().cpu()
-            judge.shape(logits, (1, 1, size), "logits of the first step")
+            first = generation.started(subject, inputs, outputs[:, -1:])
+            logits = subject.network(**first).logits.float().cpu()
+            judge.shape(logits, (1, None, size), "logits of the first step")
         else:
             logits = outputs.logits.float().cpu()
             judge.shape(logits, (1, None, size), "logits")
@@ -79,9 +76,9 @@ class AutomaticSpeechRecognition(base.Task):
 
     def _verdict(self, model: Model, text: Any) -> base.Verdict:
         judge.require(isinstance(text, str), f"the transcript is a {type(text).__name__}")
-        seconds = model.samples.get("seconds", samples.SECONDS)
+        seconds = sounds.seconds(model)
         return base.Verdict(
-            ({"text": base.short(text)},), Example(f"{seconds} s of a made sound", base.short(text))
+            ({"text": base.short(text)},), Example(f"{seconds:g} s of a made sound", base.short(text))
         )
 
 

@@ -117,10 +117,16 @@ def first_token(subject: base.Subject) -> int:
 
 
 def started(subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-    """An encoder-decoder's inputs with the decoder at its start and all tokens but the last."""
+    """An encoder-decoder's inputs with the decoder at its start and all tokens but the last.
+
+    Some processors give the decoder's start: it tells what is asked for.
+    """
     import torch
 
-    start = torch.full_like(tokens[:, :1], first_token(subject))
+    start = inputs.get("decoder_input_ids")
+    if start is None:
+        start = torch.full_like(tokens[:, :1], first_token(subject))
+    start = start.to(tokens.device)
     ids = torch.cat([start, tokens[:, :-1]], 1).to(subject.network.device)
     return {**inputs, "decoder_input_ids": ids}
 

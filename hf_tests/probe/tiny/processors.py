@@ -29,6 +29,7 @@ PATCH_SETTINGS = {
 """How an image processor cuts patches, and what a configuration calls it."""
 
 SHORTEST, LONGEST = "shortest_edge", "longest_edge"
+BANDS = "num_mel_bins"
 
 COUNTS = frozenset({"image_seq_length", "image_seq_len", "num_image_tokens"})
 """A processor's arguments for how many tokens an image takes."""
@@ -346,14 +347,15 @@ def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
     # Settings that both sides must agree on: bands and frames of a spectrogram.
     arguments: dict[str, Any] = {
         name: values[name]
-        for name in ("num_mel_bins", "max_length")
+        for name in (BANDS, "max_length")
         if name in taken and name in values
     }
     rate = next((values[name] for name in RATES if name in values), None)
     if rate is not None and RATES[0] in taken:
         arguments[RATES[0]] = rate
-    if "num_mel_bins" in values and "feature_size" in taken and "num_mel_bins" not in taken:
-        arguments["feature_size"] = values["num_mel_bins"]
+    bands = next((block[BANDS] for block in shrink.blocks(values) if BANDS in block), None)
+    if bands is not None and "feature_size" in taken and BANDS not in taken:
+        arguments["feature_size"] = bands
     return cls(**arguments)
 
 

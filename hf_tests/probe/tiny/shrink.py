@@ -36,7 +36,8 @@ WIDTH_FIELDS = frozenset(
      "bottleneck_features", "num_relative_features", "bin_embedding_dim",
      "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
      "upsample_initial_channel", "duration_predictor_filter_channels",
-     "mask_dim", "auxiliary_channels", "auxiliary_in_channels", "base_channels"}
+     "mask_dim", "auxiliary_channels", "auxiliary_in_channels", "base_channels",
+     "output_proj_dims"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
@@ -67,7 +68,7 @@ HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
      "encoder_attention_heads", "decoder_attention_heads",
      "num_encoder_attention_heads", "num_decoder_attention_heads",
-     "num_attention_heads_per_stage"}
+     "num_attention_heads_per_stage", "conf_num_attention_heads"}
 )  # fmt: skip
 HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", ("_num_hidden_layers", "num_global_layers")
 """Of a part that the configuration names: its decoder, its predictor."""
@@ -100,7 +101,8 @@ RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset(
     {"conv_dim", "hidden_sizes", "tdnn_dim", "resnet_head", "bridge_connector",
-     "out_point_positions2D", "keypoint_encoder_sizes", "out_features"}
+     "out_point_positions2D", "keypoint_encoder_sizes", "out_features",
+     "subsampling_conv_channels", "conv_channels", "sscp_conv_channel_size"}
 )  # fmt: skip
 CHANNEL_GROUP_FIELDS = frozenset({"upsample_groups", "num_groups"})
 CHANNEL_LIST_SUFFIXES = ("_channels", "hidden_sizes", "_configs")

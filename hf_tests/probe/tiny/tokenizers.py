@@ -91,7 +91,8 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     files: Mapping[str, str] = cls.vocab_files_names
     vocabulary_file = files.get("vocab_file", "")
     specials = _special_tokens(cls)
-    if class_name in GENERIC:
+    generic = [getattr(transformers, name, None) for name in GENERIC]
+    if any(base is not None and cls.__init__ is base.__init__ for base in generic):
         return _generic(cls, spec)
     if list(files) == ["tokenizer_file"]:
         # The class makes its own backend, and that can be trained anew.

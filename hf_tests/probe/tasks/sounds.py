@@ -1,0 +1,64 @@
+"""What tasks share that begin with a sound: its length, its rate, and what a network is given."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from hf_tests.probe import classes, samples
+from hf_tests.registry import Model
+
+LANGUAGE = "en"
+"""What a processor is told that cannot do without a language."""
+
+MASK = "mask"
+"""The end of the names by which processors and networks call the mask of a sound's padding."""
+
+ASKED = "return_attention_mask"
+"""The option by which a feature extractor is asked for one."""
+
+
+def seconds(model: Model) -> float:
+    """Length of the model's sample sound."""
+    return float(model.samples.get("seconds", samples.SECONDS))
+
+
+def rate(processor: Any) -> int:
+    """The sampling rate that a processor, or the part of it that reads sounds, is made for."""
+    names = inspect.signature(type(processor).__init__).parameters
+    parts = (processor, *(getattr(processor, name, None) for name in names))
+    found = (getattr(part, "sampling_rate", None) for part in parts)
+    return next((int(value) for value in found if value), samples.SAMPLING_RATE)
+
+
+def sample(model: Model, processor: Any) -> Any:
+    """The model's sample sound, as its processor takes it."""
+    return samples.waveform(seconds(model), rate(processor))
+
+
+def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str, Any]:
+    """What a processor makes of a sound or several, by the names that the network knows.
+
+    A tower of a larger model may have its own names: its first argument is then the sound, and the
+    one that ends in "mask" that of its padding. Where the registry says so, it marks what is padding
+    and not what is sound.
+    """
+    taken = list(inspect.signature(classes.transformers_class(model.class_name).forward).parameters)
+    mask = next((name for name in taken if name.endswith(MASK)), None)
+    # A mask that has the sound's own name is needed. Some extractors do not give by themselves what
+    # they say they give.
+    wanted = mask == f"{taken[1]}_{MASK}" or getattr(processor, ASKED, False)
+    if wanted and ASKED in inspect.signature(processor.__call__).parameters:
+        options = {ASKED: True, **options}
+    language = inspect.signature(processor.__call__).parameters.get("language")
+    if language is not None and language.default is inspect.Parameter.empty:
+        options = {"language": LANGUAGE, **options}
+    made = processor(heard, sampling_rate=rate(processor), return_tensors="pt", **options)
+    found: dict[str, Any] = {}
+    for name, value in made.items():
+        is_mask = name.endswith(MASK)
+        own = name if name in taken else mask if is_mask else taken[1]
+        if own is not None and (own == name or own not in made):
+            hides = is_mask and model.samples.get("mask_hides", False)
+            found[own] = ~value.bool() if hides else value
+    return found
