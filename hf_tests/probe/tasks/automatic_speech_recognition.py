@@ -76,10 +76,8 @@ class AutomaticSpeechRecognition(base.Task):
 
     def _verdict(self, model: Model, text: Any) -> base.Verdict:
         judge.require(isinstance(text, str), f"the transcript is a {type(text).__name__}")
-        seconds = sounds.seconds(model)
-        return base.Verdict(
-            ({"text": base.short(text)},), Example(f"{seconds:g} s of a made sound", base.short(text))
-        )
+        said = f"{sounds.seconds(model):g} s of a made sound"
+        return base.Verdict(({"text": base.short(text)},), Example(said, base.short(text)))
 
 
 def _generates(network: Any) -> bool:

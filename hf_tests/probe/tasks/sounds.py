@@ -40,8 +40,8 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
     """What a processor makes of a sound or several, by the names that the network knows.
 
     A tower of a larger model may have its own names: its first argument is then the sound, and the
-    one that ends in "mask" that of its padding. Where the registry says so, it marks what is padding
-    and not what is sound.
+    one that ends in "mask" that of its padding. Where the registry says so, it marks what is
+    padding and not what is sound.
     """
     taken = list(inspect.signature(classes.transformers_class(model.class_name).forward).parameters)
     mask = next((name for name in taken if name.endswith(MASK)), None)

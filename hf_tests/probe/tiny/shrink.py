@@ -68,7 +68,7 @@ HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
      "encoder_attention_heads", "decoder_attention_heads",
      "num_encoder_attention_heads", "num_decoder_attention_heads",
-     "num_attention_heads_per_stage", "conf_num_attention_heads"}
+     "num_attention_heads_per_stage"}
 )  # fmt: skip
 HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", ("_num_hidden_layers", "num_global_layers")
 """Of a part that the configuration names: its decoder, its predictor."""
