@@ -37,13 +37,14 @@ PATCHES = (
 )
 CONVOLUTION = r"\.\d+\..*conv\w*\.(weight|parametrizations\.weight\.original1)$"
 LAYER_COUNTS = (
+    "depths",  # what has stages may count them under another name, and not read it
     "num_hidden_layers",
     "n_layer",
     "num_decoder_layers",
-    "depths",
     "num_layers",
     "encoder_layers",
     "gnn_layers_types",
+    "decoder_num_hidden_layers",
 )
 
 

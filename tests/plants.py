@@ -223,17 +223,23 @@ def corner_blanked(given: dict[str, Any]) -> None:
     given["pixel_values"] = pixels
 
 
+def kind(found: Any) -> str:
+    """What a dual encoder's outputs are about."""
+    return next(item for item in ("image", "audio") if f"{item}_embeds" in found)
+
+
 def scale_forgotten(found: Any) -> None:
     """Logits are the bare products."""
-    found.logits_per_image = found.image_embeds @ found.text_embeds.T
+    seen = kind(found)
+    found[f"logits_per_{seen}"] = found[f"{seen}_embeds"] @ found.text_embeds.T
 
 
 def embeddings_doubled(found: Any) -> None:
-    found.image_embeds = found.image_embeds * 2
+    found[f"{kind(found)}_embeds"] = found[f"{kind(found)}_embeds"] * 2
 
 
 def last_label_favoured(found: Any) -> None:
-    found.logits_per_image[:, -1] += 1.0
+    found[f"logits_per_{kind(found)}"][:, -1] += 1.0
 
 
 def first_window_alone(given: dict[str, Any]) -> None:
@@ -335,7 +341,8 @@ def late_frames_lost(given: dict[str, Any]) -> None:
 
 def nothing_heard(given: dict[str, Any]) -> None:
     """A sound is silence."""
-    given["input_features"] = torch.zeros_like(given["input_features"])
+    name = next(item for item in ("input_features", "input_values") if item in given)
+    given[name] = torch.zeros_like(given[name])
 
 
 any_rate_taken = wrapped(
@@ -538,6 +545,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "end": forward(nothing_heard),
         "padding": forward(mask_ignored),
         "sampling_rate": any_rate_taken,
+    },
+    "clap": {
+        "label_order": outputs(last_label_favoured),
+        "logit_scale": outputs(scale_forgotten),
+        "normalised": outputs(embeddings_doubled),
     },
     "transcriber": {
         "batch": outputs(batch_mixed),

@@ -242,6 +242,16 @@ class TestAnswers(unittest.TestCase):
             (),
         )
 
+    def test_audio_feature_extraction(self) -> None:
+        model = support.model("facebook/w2v-bert-2.0")
+        task, subject = get(model.task), Subject(model, None, None)
+        right = torch.randn(1, 4, 6)
+        found = task.judge(subject, {}, {"last_hidden_state": right})
+        self.assertEqual(found.predictions[0]["parts"], 4)
+        for wrong in (right[0], right.expand(2, 4, 6), torch.ones(1, 4, 6), right / 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {"last_hidden_state": wrong})
+
     def check_features(self, model_id: str) -> None:
         right = torch.randn(1, 4, 6)
         self.check(
@@ -448,6 +458,26 @@ class TestAnswers(unittest.TestCase):
             answer(0.6, 0.3, 0.1)[:2],
         )
         self.check("google/siglip-base-patch16-224", answer(0.6, 0.5, 0.5), answer(1.6, 0.5, 0.5))
+
+    def test_zero_shot_audio_classification(self) -> None:
+        model = support.model("laion/clap-htsat-fused")
+        labels = get(model.task).labels(model)  # type: ignore[attr-defined]
+        right = [
+            {"label": label, "score": score}
+            for label, score in zip(labels, (0.6, 0.3, 0.1), strict=True)
+        ]
+        self.check(
+            model.id, right, right[::-1], right[:2], [{**right[0], "score": 0.9}, *right[1:]]
+        )
+        logits = torch.tensor([[1.0, 2.0, -1.0]])
+        subject = Subject(model, None, None)
+        for factor in (1.0, 1.5):  # of the texts' own scale
+            by_text = logits.T * factor
+            outputs = types.SimpleNamespace(logits_per_audio=logits, logits_per_text=by_text)
+            get(model.task).judge(subject, {}, outputs)
+            outputs.logits_per_text = by_text.flip(0)
+            with self.assertRaises(WrongOutput):
+                get(model.task).judge(subject, {}, outputs)
 
     def test_zero_shot_video_classification(self) -> None:
         subject = Subject(support.model("microsoft/xclip-base-patch32"), None, None)

@@ -32,7 +32,6 @@ class Loaded:
     def __init__(
         self, subject: tasks.Subject, inputs: Mapping[str, Any], outputs: Any, tolerance: float
     ) -> None:
-        self.model = subject.model
         self.network = subject.network
         self.processor = subject.processor
         self.tokenizer = tasks.base.tokenizer_of(subject.processor)
@@ -44,7 +43,6 @@ class Loaded:
         self.model = subject.model
         self._subject = subject
         self._task = tasks.get(subject.model.task)
-        self._subject = subject
         self._made: dict[str, Any] = {}
 
     def answer(self, outputs: Any) -> Any:

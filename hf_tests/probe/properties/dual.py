@@ -1,4 +1,4 @@
-"""Properties of dual encoders, which score images or videos against texts."""
+"""Properties of dual encoders, which score images, videos or sounds against texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def logit_scale_is_applied(loaded: Loaded) -> None:
     if hasattr(network, "temperature"):
         logits = products / network.temperature.double()
     else:
-        logits = products * network.logit_scale.double().exp()
+        # Some have one for texts too.
+        scale = getattr(network, "logit_scale", None)
+        scale = getattr(network, f"logit_scale_{seen[0]}") if scale is None else scale
+        logits = products * scale.double().exp()
     bias = getattr(network, "logit_bias", None)
     if bias is not None:
         logits = logits + bias.double()
@@ -46,5 +49,5 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
 
 
 def _seen(outputs: Any) -> str:
-    """What is held against texts: an image, or a video."""
-    return next(name for name in ("image", "video") if f"{name}_embeds" in outputs)
+    """What is held against texts: an image, a video, or a sound."""
+    return next(name for name in ("image", "video", "audio") if f"{name}_embeds" in outputs)

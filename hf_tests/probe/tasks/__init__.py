@@ -33,6 +33,7 @@ from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
 from hf_tests.probe.tasks.video_grounding import VideoGrounding
 from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
+from hf_tests.probe.tasks.zero_shot_audio_classification import ZeroShotAudioClassification
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from hf_tests.probe.tasks.zero_shot_video_classification import ZeroShotVideoClassification
 
@@ -70,6 +71,7 @@ def _by_name() -> dict[str, Task]:
         VideoClassification(),
         VideoGrounding(),
         VisualQuestionAnswering(),
+        ZeroShotAudioClassification(),
         ZeroShotImageClassification(),
         ZeroShotVideoClassification(),
     )

@@ -40,14 +40,15 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
     """What a processor makes of a sound or several, by the names that the network knows.
 
     A tower of a larger model may have its own names: its first argument is then the sound, and the
-    one that ends in "mask" that of its padding. Where the registry says so, it marks what is
-    padding and not what is sound.
+    one that ends in "mask" that of its padding. The registry says where it marks what is
+    padding and not what is sound, or has other frames.
     """
     taken = list(inspect.signature(classes.transformers_class(model.class_name).forward).parameters)
     mask = next((name for name in taken if name.endswith(MASK)), None)
     # A mask that has the sound's own name is needed. Some extractors do not give by themselves what
     # they say they give.
-    wanted = mask == f"{taken[1]}_{MASK}" or getattr(processor, ASKED, False)
+    says = getattr(processor, ASKED, False) and mask in processor.model_input_names
+    wanted = says or mask == f"{taken[1]}_{MASK}"
     if wanted and ASKED in inspect.signature(processor.__call__).parameters:
         options = {ASKED: True, **options}
     language = inspect.signature(processor.__call__).parameters.get("language")
@@ -58,7 +59,7 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
     for name, value in made.items():
         is_mask = name.endswith(MASK)
         own = name if name in taken else mask if is_mask else taken[1]
-        if own is not None and (own == name or own not in made):
-            hides = is_mask and model.samples.get("mask_hides", False)
-            found[own] = ~value.bool() if hides else value
+        kind = model.samples.get("mask") if is_mask else None
+        if own is not None and (own == name or own not in made) and kind != "none":
+            found[own] = ~value.bool() if kind == "hides" else value
     return found

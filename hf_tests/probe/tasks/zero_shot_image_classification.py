@@ -22,6 +22,9 @@ class ZeroShotImageClassification(base.Task):
     seen = "image"
     """What outputs call that which is scored."""
 
+    one_scale = True
+    """Whether the logits of texts have the scale of those of what they are scored against."""
+
     @property
     def compared_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
         return (f"logits_per_{self.seen}", f"{self.seen}_embeds", "text_embeds")
@@ -63,7 +66,10 @@ class ZeroShotImageClassification(base.Task):
         judge.varied(logits, name)
         by_text = outputs.logits_per_text.float().cpu()
         judge.shape(by_text, (len(labels), 1), "logits_per_text")
-        difference = float((logits - by_text.T).abs().max())
+        wanted = by_text.T
+        if not self.one_scale:
+            wanted = wanted * (logits * wanted).sum() / wanted.square().sum()
+        difference = float((logits - wanted).abs().max())
         judge.require(
             difference <= judge.ROUNDING * max(1.0, float(logits.abs().max())),
             f"logits_per_text is not {name} transposed: off by {difference}",
