@@ -50,4 +50,6 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
 
 def _seen(outputs: Any) -> str:
     """What is held against texts: an image, a video, or a sound."""
-    return next(name for name in ("image", "video", "audio") if f"{name}_embeds" in outputs)
+    ends = "_embeds"
+    names = (name.removesuffix(ends) for name in outputs if name.endswith(ends))
+    return next(name for name in names if name != "text" and f"logits_per_{name}" in outputs)

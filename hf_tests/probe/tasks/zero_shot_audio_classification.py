@@ -18,7 +18,7 @@ class ZeroShotAudioClassification(ZeroShotImageClassification):
 
     name = "zero-shot-audio-classification"
     openvino_class = "OVModelForZeroShotAudioClassification"
-    seen = "audio"
+    seen = name.split("-")[2]
     one_scale = False
 
     def labels(self, model: Model) -> list[str]:

@@ -346,9 +346,7 @@ def _feature_extractor(cls: Any, values: dict[str, Any]) -> Any:
     taken = _parameters(cls)
     # Settings that both sides must agree on: bands and frames of a spectrogram.
     arguments: dict[str, Any] = {
-        name: values[name]
-        for name in (BANDS, "max_length")
-        if name in taken and name in values
+        name: values[name] for name in (BANDS, "max_length") if name in taken and name in values
     }
     rate = next((values[name] for name in RATES if name in values), None)
     if rate is not None and RATES[0] in taken:
