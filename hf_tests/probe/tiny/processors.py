@@ -71,6 +71,7 @@ class Made:
                 whole = self.again(dict.fromkeys(counted, count))
         whole.save_pretrained(str(folder))
 
+
 EXTRACTORS = ("feature_extractor", "audio_processor")
 """What processors call their extractor of a sound's features."""
 
