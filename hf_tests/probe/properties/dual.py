@@ -51,5 +51,5 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
 def _seen(outputs: Any) -> str:
     """What is held against texts: an image, a video, or a sound."""
     ends = "_embeds"
-    names = (name.removesuffix(ends) for name in outputs if name.endswith(ends))
+    names = (str(name).removesuffix(ends) for name in outputs if name.endswith(ends))
     return next(name for name in names if name != "text" and f"logits_per_{name}" in outputs)
