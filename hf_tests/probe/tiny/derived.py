@@ -29,6 +29,7 @@ def drop(values: dict[str, Any], published: Mapping[str, Any], cls: Any = None) 
     cls = cls if named and hasattr(cls, "model_type") else _class_of(named)
     _drop(values, published, cls)
     parts = getattr(cls, "sub_configs", {})
+    parts = parts if isinstance(parts, Mapping) else {}  # some tell theirs of an instance alone
     for name, nested in shrink.nested(values):
         own = published.get(name)
         drop(nested, own if isinstance(own, Mapping) else {}, parts.get(name))
