@@ -32,10 +32,10 @@ class Loaded:
     def __init__(
         self, subject: tasks.Subject, inputs: Mapping[str, Any], outputs: Any, tolerance: float
     ) -> None:
-        self.network = subject.network
+        self.network = tasks.generation.speaking(subject.network)
         self.processor = subject.processor
         self.tokenizer = tasks.base.tokenizer_of(subject.processor)
-        self.config = subject.config
+        self.config = self.network.config
         self.inputs = dict(inputs)
         self.outputs = outputs
         self.tolerance = tolerance

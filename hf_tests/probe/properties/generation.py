@@ -16,7 +16,7 @@ SEEDS = (1, 2)
 
 def cache_changes_nothing(loaded: Loaded) -> None:
     """Each new token's logits are the same with the key-value cache and without."""
-    with calls(_generating(loaded.network)) as seen:
+    with calls(generation.generating(loaded.network)) as seen:
         cached = generate(loaded, loaded.inputs, use_cache=True)
     names = ("decoder_input_ids", "input_ids", "inputs_embeds")
     given = [[call[name] for name in names if call.get(name) is not None] for call in seen]
@@ -24,12 +24,6 @@ def cache_changes_nothing(loaded: Loaded) -> None:
     require(read[1:] == [1] * (STEPS - 1), f"tokens read a step with a cache: {read}")
     plain = generate(loaded, loaded.inputs, use_cache=False)
     _same_steps(loaded, cached, plain, "logits with a cache differ from those without")
-
-
-def _generating(network: Any) -> Any:
-    """The innermost part of a network that generates: some leave it to a language model inside."""
-    able = [part for part in network.modules() if getattr(part, "can_generate", bool)()]
-    return able[-1] if able else network
 
 
 def left_padding_changes_nothing(loaded: Loaded) -> None:

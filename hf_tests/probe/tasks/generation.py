@@ -33,7 +33,7 @@ def generate(subject: base.Subject, inputs: dict[str, Any], **more: Any) -> Any:
     settings = greedy(base.tokenizer_of(subject.processor))
     if subject.watch is not None:
         settings["stopping_criteria"] = [_Marking(subject.watch)]
-    return subject.network.generate(**inputs, **settings, **more)
+    return speaking(subject.network).generate(**inputs, **settings, **more)
 
 
 def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
@@ -98,6 +98,20 @@ def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
             new = torch.zeros_like(tokens) if name.endswith(TYPES) else last
             given[name] = torch.cat([value, tokens if name == "input_ids" else new], 1)
     return given
+
+
+def speaking(network: Any) -> Any:
+    """The network, or where that has no forward of its own the part of it that generates a text."""
+    import torch
+
+    forward = getattr(type(network), "forward", None)
+    return generating(network) if forward is torch.nn.Module.forward else network
+
+
+def generating(network: Any) -> Any:
+    """The innermost part of a network that generates: some leave it to a language model inside."""
+    able = [part for part in network.modules() if getattr(part, "can_generate", bool)()]
+    return able[-1] if able else network
 
 
 def is_started(config: Any) -> bool:

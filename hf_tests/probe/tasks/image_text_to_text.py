@@ -58,7 +58,8 @@ class ImageTextToText(base.Task):
         if generation.is_started(subject.config):
             outputs = subject.network(**generation.started(subject, inputs, tokens))
             return {"logits": outputs.logits}
-        return generation.logits_of_new(subject.network(**generation.continued(inputs, tokens)))
+        network = generation.speaking(subject.network)
+        return generation.logits_of_new(network(**generation.continued(inputs, tokens)))
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         prompt = outputs.sequences.shape[1] - base.NEW_TOKENS

@@ -75,7 +75,8 @@ def build(
     tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in new], True)
     tokenizer.save_pretrained(str(folder))
     # As an argument each becomes an attribute that processors ask for, as image_token is.
-    named = {name: token for name, token in others.items() if name.endswith("_token")}
+    named = dict(spec.get("config", {}).get("extra_special_tokens", {}))
+    named |= {name: token for name, token in others.items() if name.endswith("_token")}
     return type(tokenizer).from_pretrained(str(folder), extra_special_tokens=named)
 
 
