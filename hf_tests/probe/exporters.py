@@ -204,7 +204,9 @@ class ConvertModel:
         if self._task.is_one_pass:
             parts = (getattr(network.config, name, None) for name in network.config.sub_configs)
             for config in (network.config, *filter(None, parts)):
-                config.use_cache = False  # an argument of its own not every network has
+                if getattr(config, "use_cache", False):
+                    # Not every network has an argument for it.
+                    config.use_cache = False
         with torch.inference_mode():
             arguments, settings, names = self._call(network)
             module = _by_position(network, tuple(arguments), settings, names, self._tensors)
