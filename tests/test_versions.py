@@ -7,7 +7,15 @@ import itertools
 import unittest
 
 from hf_tests import dependencies, versions
+from hf_tests.probe import tasks
 from tests import support
+
+NOT_FROM_PYPI = {
+    "detectron2": "it is not there",
+    "natten": "what is there has to be compiled, for one torch and one CUDA",
+    "torchaudio": "each version wants one version of torch, and would replace the installed one",
+}
+"""What models need and the extra cannot bring, and why."""
 
 INSTALLED = (
     "1.0", "1.0.0", "1.2.3", "1.10", "2.0.0rc1", "2.0.0.dev3", "2.0", "2.0.1+cpu", "4.57.6",
@@ -50,6 +58,16 @@ class TestRequirements(unittest.TestCase):
         self.assertEqual(
             dict(versions.requirement(line) for line in lines.split()), dependencies.RANGES
         )
+
+    def test_the_extra_all_is_what_the_registry_and_the_tasks_name(self) -> None:
+        setup = configparser.ConfigParser()
+        setup.read(support.ROOT / "setup.cfg")
+        extras = setup["options.extras_require"]["all"].split()
+        wanted = [text for task in tasks.names() for text in tasks.get(task).pipeline_dependencies]
+        wanted += [text for model in support.shipped().models for text in model.dependencies]
+        optional = {versions.requirement(text)[0] for text in wanted} - dependencies.RANGES.keys()
+        found = {versions.requirement(text)[0] for text in extras} - dependencies.RANGES.keys()
+        self.assertEqual(found, optional - NOT_FROM_PYPI.keys())
 
     def test_one_command_mends_all(self) -> None:
         torch, numpy = dependencies.version("torch"), dependencies.version("numpy")
