@@ -20,8 +20,7 @@ NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "speech_embeds", "
 """Outputs that are compared."""
 
 SOUND, SPECTROGRAM = NAMES[:2]
-PROMPT = ("input_ids", "attention_mask")
-TEXT_IDS, RATE = PROMPT[0], "sampling_rate"
+PROMPT, RATE = ("input_ids", "attention_mask"), "sampling_rate"
 SEED = 0
 NOISE = "noise_scale"
 """How the settings of a network begin that say how much of what it draws it adds."""
@@ -78,10 +77,10 @@ class TextToAudio(base.Task):
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         """What the network is given of a text, with codes, speakers and such as are drawn.
 
-        Where text and codes go side by side, the text is drawn too.
+        A model that reads no text, or one beside its codes, is given what is drawn alone.
         """
         drawn = samples.drawn(subject.model.samples.get("drawn", {}))
-        if TEXT_IDS in drawn:
+        if subject.model.samples.get("drawn_alone"):
             return drawn
         length = subject.model.samples.get("length")
         settings = {} if length is None else {"padding": "max_length", "max_length": length}

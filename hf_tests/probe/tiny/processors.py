@@ -245,7 +245,7 @@ def _needs_tokenizer(model: Model, config_class: type) -> bool:
 
     if _lookup(TOKENIZER_MAPPING, config_class) is not None:
         return True
-    processor = _named(model, "class") or _lookup(_processors(), config_class)
+    processor = _chosen(model, "class", _processors(), config_class)
     if processor is not None:
         return "tokenizer" in _parameters(processor)
     return model.task in tasks.names() and tasks.get(model.task).processor_class == "AutoTokenizer"
