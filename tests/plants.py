@@ -99,6 +99,12 @@ def second_half_lost(given: dict[str, Any]) -> None:
     given["input_ids"] = ids
 
 
+def image_unread(given: dict[str, Any]) -> None:
+    """Every image is grey."""
+    if given.get("pixel_values") is not None:
+        given["pixel_values"] = torch.zeros_like(given["pixel_values"])
+
+
 def cache_dropped(given: dict[str, Any]) -> None:
     """Every step forgets what was before it."""
     given["past_key_values"] = None
@@ -485,6 +491,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "cache": forward(cache_dropped),
         "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
         "text_alone": outputs(logits_scaled),
+    },
+    "internvl": {
+        "cache": forward(cache_dropped),
+        "image": forward(image_unread),
+        "image_tokens": wrapped(network, "get_image_features", after=fewer_features),
     },
     "qwen_vl": {
         "cache": forward(cache_dropped),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,16 @@ def image_tokens_are_as_many_as_features(loaded: Loaded) -> None:
     except (ValueError, RuntimeError):
         return
     require(False, "one image token too few was not noticed")
+
+
+def another_image_is_another_answer(loaded: Loaded) -> None:
+    """The logits behind the prompt are others for the negative of the image."""
+    negative = {
+        name: -value if value.is_floating_point() else value
+        for name, value in loaded.inputs.items()
+    }
+    found, answer = (loaded.network(**given).logits[:, -1] for given in (negative, loaded.inputs))
+    loaded.different(found, answer, "logits behind the negative of an image")
 
 
 def text_alone_is_its_language_model_s(loaded: Loaded) -> None:
@@ -116,8 +127,10 @@ def _read(loaded: Loaded, **given: Any) -> dict[str, Any]:
 
 def _features(loaded: Loaded, inputs: Mapping[str, Any]) -> Any:
     """The features of the images among inputs, as the network gives them."""
-    images = {name: inputs[name] for name in IMAGE_INPUTS if name in inputs}
-    return loaded.network.get_image_features(**images)
+    owners = (loaded.network, loaded.network.base_model)
+    find = next(item.get_image_features for item in owners if hasattr(item, "get_image_features"))
+    names = {*IMAGE_INPUTS, *inspect.signature(find).parameters}
+    return find(**{name: inputs[name] for name in inputs if name in names})
 
 
 def _vectors(features: Any) -> Any:
