@@ -41,7 +41,12 @@ class ImageTextToText(base.Task):
         prompt = self.prompt(subject.model, subject.processor)
         text = prompt or None
         picture = self.picture(subject.model)
-        return dict(subject.processor(images=picture, text=text, return_tensors="pt"))
+        given = dict(subject.processor(images=picture, text=text, return_tensors="pt"))
+        # Some give an image in bfloat16, whatever the network computes in.
+        return {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in given.items()
+        }
 
     def one_pass(self, subject: base.Subject, inputs: dict[str, Any]) -> dict[str, Any]:
         if not generation.is_started(subject.config):
