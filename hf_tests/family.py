@@ -254,7 +254,7 @@ def _skip_where_it_cannot_apply(job: Job, method: str) -> None:
     expected = expectation(job, method)
     if expected is not None and expected.status == outcome.SKIPPED:
         raise Skip(expected.reason)
-    missing = dependencies.unmet_for(job.model.dependencies, method)
+    missing = dependencies.unmet_for(job.model.needs(job.weights, method), method)
     if missing is not None:
         raise Skip(missing, "missing_dependency")
     barred = own_code.barred(job)

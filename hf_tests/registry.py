@@ -6,6 +6,7 @@ RegistryError with the place and what was expected. No model library is imported
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,9 @@ SCHEMA_PATH = Path(__file__).resolve().parent / "schemas" / "registry.schema.jso
 
 INHERITED = ("samples", "tokenizer", "processor", "generation", "shrink")
 """Objects that a model takes from its family, key by key, where it does not give them."""
+
+FLAGS = ("scores", "chooses_places")
+"""What else a model takes from its family where it does not say it."""
 
 
 PART = "#"
@@ -104,6 +108,7 @@ class Model:
     download_mb: float | None = None
     dependency_note: str | None = None
     dependencies: tuple[str, ...] = ()
+    dependencies_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
     revision: str | None = None
     gated: bool = False
     own_code: bool = False
@@ -112,6 +117,7 @@ class Model:
     listed: bool = True
     akin: bool = True
     scores: str = "exclusive"
+    chooses_places: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     samples: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
@@ -127,6 +133,11 @@ class Model:
     def repository(self) -> str:
         """The Hub's repository that holds its checkpoint: its id without the name of a part."""
         return self.id.partition(PART)[0] if self.listed else self.id
+
+    def needs(self, weights: str, method: str) -> tuple[str, ...]:
+        """The distributions that a method cannot run it without, with such weights."""
+        only = (self.dependencies_for.get(name, ()) for name in (weights, method))
+        return tuple(dict.fromkeys((*self.dependencies, *itertools.chain(*only))))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Model:
@@ -320,15 +331,12 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
-    defaults: dict[str, Any] = {key: block[key] for key in INHERITED if key in block}
-    if "scores" in block:
-        defaults["scores"] = block["scores"]
+    inherited = (*INHERITED, *FLAGS)
+    defaults: dict[str, Any] = {key: block[key] for key in inherited if key in block}
     dependencies = tuple(block["dependencies"])
     models = []
     for model_id, entry in block["models"].items():
-        merged = _merge(
-            defaults, {key: entry[key] for key in (*INHERITED, "scores") if key in entry}
-        )
+        merged = _merge(defaults, {key: entry[key] for key in inherited if key in entry})
         model = Model(
             id=_resolve_path(model_id, path),
             family=name,
@@ -341,6 +349,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
             download_mb=entry.get("download_mb"),
             dependency_note=entry["dependency_note"],
             dependencies=tuple(dict.fromkeys((*dependencies, *entry.get("dependencies", ())))),
+            dependencies_for=entry.get("dependencies_for", {}),
             revision=entry.get("revision"),
             gated=entry.get("gated", False),
             own_code=entry.get("own_code", False),

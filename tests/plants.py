@@ -43,6 +43,10 @@ def network(loaded: Loaded) -> Any:
     return loaded.network
 
 
+def processor(loaded: Loaded) -> Any:
+    return loaded.processor
+
+
 def forward(before: Callable[[dict[str, Any]], None]) -> Plant:
     """Other inputs than those that are given."""
     return wrapped(network, "forward", before)
@@ -132,8 +136,15 @@ MAPS = ("logits", "masks_queries_logits", "predicted_depth", "reconstruction")
 
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
-    name = next(item for item in (*MAPS, "last_hidden_state", "audio_values") if item in found)
+    name = next(
+        item for item in ("pred_boxes", *MAPS, "last_hidden_state", "audio_values") if item in found
+    )
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
+
+
+def post_processing(**settings: Any) -> Plant:
+    """Detections are asked for otherwise than they are."""
+    return wrapped(processor, "post_process_object_detection", lambda given: given.update(settings))
 
 
 def sides_exchanged(found: Any) -> None:
@@ -529,6 +540,12 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "both_sides": forward(second_half_lost),
         "padding": forward(mask_ignored),
         "tied_embeddings": untied,
+    },
+    "detr": {
+        "any_size": forward(corner_blanked),
+        "batch": outputs(batch_mixed),
+        "sizes": post_processing(target_sizes=[(240, 320)]),
+        "threshold": post_processing(threshold=0.0),
     },
     "bart": {
         "cache": forward(cache_dropped),

@@ -9,6 +9,7 @@ from unittest import mock
 
 import torch
 from PIL import Image
+from transformers import BatchFeature
 
 from hf_tests.probe import judge, samples
 from hf_tests.probe.judge import WrongOutput
@@ -440,6 +441,52 @@ class TestAnswers(unittest.TestCase):
             [item(left, score=1.9)],
             [item(left, score=0.9), item(left, score=0.8)],
         )
+
+    def test_object_detection(self) -> None:
+        def item(score: float, label: str, *edges: float) -> dict[str, Any]:
+            names = ("xmin", "ymin", "xmax", "ymax")
+            return {"score": score, "label": label, "box": dict(zip(names, edges, strict=True))}
+
+        boxes = torch.tensor([[[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.5, 0.1]]])
+        outputs = BatchFeature({"logits": torch.randn(1, 2, 4), "pred_boxes": boxes})
+        model = support.model("facebook/detr-resnet-50")
+        task, outside = get(model.task), pipe()
+        outside.image_processor = lambda **given: BatchFeature({"pixel_values": torch.zeros(1)})
+        outside.model.device, outside.model.dtype = "cpu", torch.float32
+        outside.model = mock.Mock(return_value=outputs, **vars(outside.model))
+        right = [item(0.4, "b", 80, 60, 240, 180), item(0.9, "a", 0, 168, 160, 192)]
+        found = task.judge_answer(model, outside, right)
+        self.assertEqual([one["label"] for one in found.predictions], ["a", "b"])
+        for answer in (
+            [],
+            [item(1.4, "b", 80, 60, 240, 180)],
+            [item(0.4, "x", 80, 60, 240, 180)],
+            [item(0.4, "b", 60, 80, 180, 240)],  # height and width exchanged
+            [item(0.4, "b", 160, 120, 160, 120)],  # centre and size for edges
+            [{"score": 0.4, "label": "b"}],
+        ):
+            with self.subTest(answer=answer), self.assertRaises(WrongOutput):
+                task.judge_answer(model, outside, answer)
+
+        class Processor:
+            def post_process_object_detection(self, outputs: Any, **given: Any) -> Any:
+                box = [80.0, 60.0, 240.0, 180.0]
+                scores, labels = torch.tensor([0.5]), torch.tensor([1])
+                return [{"scores": scores, "labels": labels, "boxes": torch.tensor([box])}]
+
+        subject = Subject(model, outside.model, Processor())
+        self.assertEqual(task.judge(subject, {}, outputs).predictions[0]["label"], "b")
+        for wrong in (
+            {"logits": torch.randn(1, 2, 6)},
+            {"logits": torch.ones(1, 2, 4)},
+            {"logits": torch.randn(1, 2, 4) / 0},
+            {"pred_boxes": boxes[:, :1]},
+            {"pred_boxes": boxes + 1},
+            {"pred_boxes": boxes.flip(1) * 0.5},
+            {"pred_boxes": torch.full_like(boxes, 0.5)},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, BatchFeature({**outputs, **wrong}))
 
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]

@@ -236,7 +236,7 @@ def _lacking(job: Job) -> JobOutcome | None:
         return JobOutcome(job, barred, None)
     results = []
     for method in job.methods:
-        reason = dependencies.unmet_for(job.model.dependencies, method)
+        reason = dependencies.unmet_for(job.model.needs(job.weights, method), method)
         if reason is None:
             return None
         fields = {"reason": reason, "error_type": "missing_dependency", "stage": "import"}

@@ -14,17 +14,22 @@ PIXEL_DIMENSIONS = 4
 
 def images_beside_change_nothing(loaded: Loaded) -> None:
     """An image gives the same answer alone and beside another in a batch."""
+    alone = loaded.answer(loaded.read(loaded.inputs))
+    found = loaded.answer(loaded.read(beside_another(loaded)))
+    # Rows of a batch, or one sequence of the parts of all images.
+    first = found[:, : alone.shape[1]] if len(found) == len(alone) else found[: len(alone)]
+    loaded.same(first, alone, "an image's answer differs beside another")
+
+
+def beside_another(loaded: Loaded) -> dict[str, Any]:
+    """The network's inputs with another image behind their own."""
     import torch
 
     name, pixels = _pixels(loaded)
     both = {key: torch.cat([value, value]) for key, value in loaded.inputs.items()}
     other = pixels.flip(-2)
     both[name] = torch.cat([pixels, other * 0.5 if pixels.is_floating_point() else other])
-    alone = loaded.answer(loaded.read(loaded.inputs))
-    found = loaded.answer(loaded.read(both))
-    # Rows of a batch, or one sequence of the parts of all images.
-    first = found[:, : alone.shape[1]] if len(found) == len(alone) else found[: len(alone)]
-    loaded.same(first, alone, "an image's answer differs beside another")
+    return both
 
 
 def every_corner_is_read(loaded: Loaded) -> None:
@@ -40,7 +45,7 @@ def every_corner_is_read(loaded: Loaded) -> None:
 
 def _pixels(loaded: Loaded) -> tuple[str, Any]:
     """The image among a network's inputs, and its name: the first of them, beside a text."""
-    texts = ("input_ids", "attention_mask", "token_type_ids")
+    texts = ("input_ids", "attention_mask", "token_type_ids", "pixel_mask")
     return next(item for item in loaded.inputs.items() if not item[0].endswith(texts))
 
 

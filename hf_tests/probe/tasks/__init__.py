@@ -23,6 +23,7 @@ from hf_tests.probe.tasks.image_to_image import ImageToImage
 from hf_tests.probe.tasks.keypoint_detection import KeypointDetection
 from hf_tests.probe.tasks.keypoint_matching import KeypointMatching
 from hf_tests.probe.tasks.mask_generation import MaskGeneration
+from hf_tests.probe.tasks.object_detection import ObjectDetection
 from hf_tests.probe.tasks.protein_text_generation import ProteinTextGeneration
 from hf_tests.probe.tasks.scene_text_recognition import SceneTextRecognition
 from hf_tests.probe.tasks.table_question_answering import TableQuestionAnswering
@@ -61,6 +62,7 @@ def _by_name() -> dict[str, Task]:
         KeypointDetection(),
         KeypointMatching(),
         MaskGeneration(),
+        ObjectDetection(),
         ProteinTextGeneration(),
         SceneTextRecognition(),
         TableQuestionAnswering(),

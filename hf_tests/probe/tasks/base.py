@@ -80,12 +80,6 @@ class Task(abc.ABC):
     pipeline_dependencies: tuple[str, ...] = ()
     """Distributions that the pipeline needs and the model itself does not."""
 
-    chooses_places: bool = False
-    """Whether what is compared depends on which places a model chooses.
-
-    Half precision would choose others; there is nothing to compare then.
-    """
-
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
@@ -106,8 +100,7 @@ class Task(abc.ABC):
 
     def lacks(self, dtype: str, model: Model) -> str | None:
         """Why a check of a model in a dtype has nothing to compare; None where it has."""
-        del model
-        if self.chooses_places and dtype in HALVES:
+        if model.chooses_places and dtype in HALVES:
             return f"a model that chooses places chooses others in {dtype}"
         return None
 

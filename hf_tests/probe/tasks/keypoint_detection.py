@@ -21,7 +21,6 @@ class KeypointDetection(base.Task):
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForKeypointDetection"
     compared_outputs = ("scores", "keypoints", "descriptors")
-    chooses_places = True
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, "images")

@@ -21,7 +21,6 @@ class KeypointMatching(base.Task):
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForKeypointMatching"
     compared_outputs = ("matching_scores", "keypoints")
-    chooses_places = True
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, "pairs of images")

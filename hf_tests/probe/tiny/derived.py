@@ -12,6 +12,9 @@ from hf_tests.probe.tiny import shrink
 PER_LAYER_PREFIX = "per_layer_"
 """Of objects whose keys are the numbers of layers."""
 
+TAPS = "out_indices"
+"""Which of a backbone's stages others read: its class takes them, though not by name."""
+
 LEFT_OPEN = (None, "auto")
 """Defaults of arguments that a class finds the value of itself."""
 
@@ -89,6 +92,8 @@ def _arguments(cls: Any) -> dict[str, Any]:
         if "__init__" in vars(base):
             for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
                 defaults[name] = parameter.default
+    if hasattr(cls, "set_output_features_output_indices"):
+        defaults[TAPS] = None
     for alias, name in cls.attribute_map.items():
         if name in defaults:
             defaults.setdefault(alias, defaults[name])

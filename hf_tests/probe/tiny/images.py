@@ -8,6 +8,13 @@ from typing import Any
 
 PATCHES_A_SIDE = 4
 MIN_SIDE = 32  # pixels
+SIDE = 128  # pixels, of images for a network that is made for no size of them
+LARGE = 600
+"""Pixels of a side that cost much: those of detectors, and not those of classifiers."""
+
+LARGEST = 4096
+"""More than these pixels are no side of an image: they are a number of pixels."""
+
 WINDOW = 4  # patches a side of an attention window
 SIZES = ("image_size", "crop_size")
 """Names of the size that images have; the first of them that a configuration has."""
@@ -50,6 +57,28 @@ def shrunken(size: Any, block: Mapping[str, Any]) -> Any:
     if not isinstance(size, (list, tuple)) or not all(isinstance(side, int) for side in size):
         return size
     return [min(side, math.ceil(least * side / min(size) / patch) * patch) for side in size]
+
+
+def resized(
+    size: Mapping[str, int | None], sides: tuple[int, int] | None, *, cropped: bool
+) -> dict[str, int] | None:
+    """The size to which a processor that would make images large makes those of a tiny checkpoint.
+
+    ``sides`` are the height and width that the configuration is made for, None where it is made for
+    none; ``cropped`` whether the processor cuts them to a size afterwards. None where it makes them
+    not large, or where the configuration's own sides are what it makes them.
+    """
+    given = {name: value for name, value in size.items() if value}
+    shorter = min(given.values(), default=0)
+    if max(given.values(), default=0) > LARGEST:
+        return None
+    if sides is None:
+        side = SIDE if shorter >= LARGE else shorter
+    elif set(given) == {"shortest_edge", "longest_edge"} and not cropped:
+        side = min(sides)
+    else:
+        return None
+    return {name: round(value * side / shorter) for name, value in given.items()} or None
 
 
 def _patch(block: Mapping[str, Any]) -> int:

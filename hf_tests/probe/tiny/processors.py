@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hf_tests.probe import samples
-from hf_tests.probe.tiny import shrink, tokenizers, vocabulary
+from hf_tests.probe.tiny import images, shrink, tokenizers, vocabulary
 from hf_tests.registry import Model
 
 PATCH_SETTINGS = {
@@ -322,6 +322,9 @@ def _image_processor(
             resized = {name: value * max(size) // tile[LONGEST] for name, value in given.items()}
         if resized:
             arguments["size"] = resized
+    found = images.resized(dict(getattr(default, "size", None) or {}), size, cropped=bool(crop))
+    if found is not None:
+        arguments["size"] = found
     for name, value in values.items():
         # Settings that both sides must agree on, such as the grid of image tiles.
         if name.startswith("image_grid") and hasattr(default, name):

@@ -23,6 +23,7 @@ LABELS = 10
 EXPERTS = 4
 CHOSEN_EXPERTS = 2
 RANK = 16  # of a factored projection
+QUERIES = 16  # places of a detector's answer
 VOCABULARY = 1024  # of what no tokenizer numbers: entities, sound codes, ...
 MULTIPLIER = 0.25  # of the channels that a network of convolutions was designed with
 INITIALIZER_RANGE = 0.18  # about 1 / sqrt(WIDTH): every layer, head and position weighs as much
@@ -37,7 +38,7 @@ WIDTH_FIELDS = frozenset(
      "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
      "upsample_initial_channel", "duration_predictor_filter_channels",
      "mask_dim", "auxiliary_channels", "auxiliary_in_channels", "base_channels",
-     "output_proj_dims"}
+     "output_proj_dims", "x4_feat_dim"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
@@ -97,6 +98,7 @@ DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
 LAST_LAYER_FIELDS = frozenset({"num_blocks"})
 """Layers at the end that do more than those before them: fewer than there are layers."""
 
+QUERY_FIELDS = frozenset({"num_queries", "num_detection_tokens", "two_stage_num_proposals"})
 RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
 CHANNEL_LIST_FIELDS = frozenset(
@@ -385,6 +387,7 @@ def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ..
         (CHOSEN_EXPERTS, CHOSEN_EXPERT_FIELDS, ()),
         (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS | CHANNEL_MULTIPLES, ()),
         (RANK, frozenset(), RANK_SUFFIXES),
+        (QUERIES, QUERY_FIELDS, ()),
         (WIDTH, CHANNEL_LIST_FIELDS | CHANNEL_GROUP_FIELDS, ()),
         (VOCABULARY, frozenset(), VOCABULARY_SUFFIXES),
         (LABELS, frozenset(), (LABELS_SUFFIX,)),
