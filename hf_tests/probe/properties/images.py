@@ -44,9 +44,13 @@ def every_corner_is_read(loaded: Loaded) -> None:
 
 
 def _pixels(loaded: Loaded) -> tuple[str, Any]:
-    """The image among a network's inputs, and its name: the first of them, beside a text."""
+    """The image among a network's inputs, and its name: the first of them that is no text's.
+
+    Where all are named so, an image is given as codes.
+    """
     texts = ("input_ids", "attention_mask", "token_type_ids", "pixel_mask")
-    return next(item for item in loaded.inputs.items() if not item[0].endswith(texts))
+    items = list(loaded.inputs.items())
+    return next((item for item in items if not item[0].endswith(texts)), items[0])
 
 
 def _quarters(pixels: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
