@@ -11,7 +11,7 @@ n measurements like those before, all but one lie in the outer quarter p with a 
 n p**(n-1) (1-p) + p**n: 1 in 10,000 for nine. What is far beyond all nights needs two.
 
 ``benchmarks/noise.py`` measures how often that is wrong, with real noise. The constants were chosen
-on every second of its models; it prints both halves.
+on every second of its models, but for FAR_SPREADS; it prints both halves.
 """
 
 from __future__ import annotations
