@@ -10,7 +10,7 @@ from hf_tests.registry import Model
 from tests import environments, support
 from tests.hub import Hub
 
-PAGE = 66  # lines
+PAGE = 80  # lines
 
 
 def runs(model: Model) -> bool:

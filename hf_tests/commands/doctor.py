@@ -66,9 +66,16 @@ def _page(found: Health) -> Iterator[str]:
         state = free if folder.writable else "cannot be written"
         yield from _wrap(f"{folder.purpose:17} {state:>17}  {folder.path}", "", " " * 37)
     yield ""
+    told: set[str] = set()
     for item in found.runnable:
         yield f"{item.device}: {item.models} of {item.of} models could run"
+        special = {reason for reason, models in item.lacking.items() if len(models) < item.of}
+        if special & told:
+            yield "  what is missing on the devices above is missing here too"
         for reason, models in item.lacking.items():
+            if reason in told:
+                continue
+            told |= {reason} & special
             some = ", ".join(models)
             who = some if len(models) <= MODELS_SHOWN else f"{len(models)} models"
             yield from _wrap(reason if len(models) == item.of else f"{reason} [{who}]", "  ")

@@ -121,6 +121,7 @@ def codes_do_not_look_ahead(loaded: Loaded) -> None:
             half = codes.shape[axis] // 2
             first, last = codes.split([half, codes.shape[axis] - half], axis)
             given[name] = torch.cat([first, item["below"] - 1 - last], axis)
+    require(half > 0, "it is given no codes")
     found, whole = loaded.answer(loaded.run(given)), loaded.answer(loaded.outputs)
     start = whole.shape[-2] - half  # codes may stand behind a text
     loaded.same(found[..., :start, :], whole[..., :start, :], "scores before other codes")
