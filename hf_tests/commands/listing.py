@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hf_tests import hub_cache
+from hf_tests.nightly import wording
 
 if TYPE_CHECKING:
     from hf_tests.hardware import Hardware
@@ -21,9 +22,11 @@ FLOAT32_BYTES = 4  # as the CPU and the reference have each parameter
 
 def families(registry: Registry) -> int:
     """Print the registry's families; returns the exit status."""
+    width = max(len(family.name) for family in registry.families)
     for family in registry.families:
         count = f"{len(family.models)} model{'s' if len(family.models) != 1 else ''}"
-        print(f"{family.name:10} {count:9} {family.description}")
+        first = f"{family.name:{width}} {count:9} "
+        print("\n".join(wording.wrapped(family.description, first, " " * len(first))))
     return 0
 
 
