@@ -86,6 +86,14 @@ class ExportArguments:
 
 
 @dataclass(frozen=True)
+class OnePass:
+    """Why no graph of the model can be given a text of any length, and under what versions."""
+
+    reason: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Model:
     """One model with everything its tests need, its family's defaults merged in.
 
@@ -126,6 +134,7 @@ class Model:
     shrink: Mapping[str, Any] = field(default_factory=dict)
     expected: tuple[Expectation, ...] = ()
     export: tuple[ExportArguments, ...] = ()
+    one_pass: tuple[OnePass, ...] = ()
     without: tuple[Without, ...] = ()
     answers: tuple[KnownAnswer, ...] = ()
 
@@ -146,6 +155,7 @@ class Model:
         values["dependencies"] = tuple(values["dependencies"])
         values["expected"] = tuple(Expectation(**item) for item in values["expected"])
         values["export"] = tuple(ExportArguments(**item) for item in values["export"])
+        values["one_pass"] = tuple(OnePass(**item) for item in values["one_pass"])
         values["without"] = tuple(Without(**item) for item in values["without"])
         values["answers"] = tuple(KnownAnswer(**item) for item in values["answers"])
         return cls(**values)
@@ -364,6 +374,7 @@ def _family(name: str, block: Mapping[str, Any], path: Path) -> Family:
                 ExportArguments(**item)
                 for item in (*block.get("export", ()), *entry.get("export", ()))
             ),
+            one_pass=tuple(OnePass(**item) for item in entry.get("one_pass", ())),
             without=tuple(Without(**item) for item in entry.get("without", ())),
             answers=tuple(KnownAnswer(**item) for item in entry.get("answers", ())),
             **merged,

@@ -9,6 +9,9 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import torch
 
 from hf_tests import cache, checkpoint_files, dependencies
 from hf_tests.family import run_check
@@ -251,8 +254,64 @@ class TestConversions(unittest.TestCase):
             self.assertEqual(found.conversion_path, "openvino.convert_model of torch.jit.trace")
             self.assertEqual(found.conversion_cached, cached)
         self.assertGreater(found.model_size_mb or 0.0, 0.01)
-        generating = dataclasses.replace(model, task="text2text-generation")
-        result, _ = run_check(job.replace(model=generating), "openvino")
-        kind = "missing_dependency" if dependencies.unmet(["optimum-intel"]) else "unsupported"
-        self.assertEqual((result.status, result.error_type), ("skipped", kind))
-        self.assertRegex(result.reason or "", "convert_model cannot generate, and optimum-intel")
+
+    @unittest.skipUnless(dependencies.applies({"optimum-intel": ">=2"}), "others export it")
+    def test_one_pass_of_what_no_graph_generates_with(self) -> None:
+        """The reference's own tokens in one pass; a graph that lost a layer or its input fails."""
+        from hf_tests.probe import exporters
+
+        model = support.model("uclanlp/plbart-base")
+        tiny = checkpoints.tiny_folder(model, self.folder)
+        job = self.job(checkpoint=str(tiny)).replace(model=model)
+        for cached in (False, True):
+            result = self.passed(job)
+            found = result.measurement
+            self.assertRegex(
+                found.conversion_path or "",
+                "^openvino.convert_model of .*, one pass over the reference's tokens$",
+            )
+            self.assertEqual((found.conversion_cached, found.work_unit), (cached, "passes"))
+            assert result.parity is not None
+            self.assertEqual((result.parity.output, result.parity.equal_tokens), ("logits", None))
+
+        def dropped(network: Any) -> None:
+            network.model.decoder.layers[-1].fc2.weight.data.zero_()
+
+        def kept(self: Any, module: Any, values: tuple[Any, ...]) -> Any:
+            class Kept(torch.nn.Module):  # type: ignore[misc]
+                def forward(self, *given: Any) -> Any:
+                    pairs = zip(values, given, strict=True)
+                    return module(*(value + 0 * other for value, other in pairs))
+
+            return graph(self, Kept(), values)
+
+        graph = exporters.ConvertModel._graph
+        plants = (
+            mock.patch.object(exporters, "_spell_out_experts", dropped),
+            mock.patch.object(exporters.ConvertModel, "_graph", kept),
+        )
+        for plant in plants:
+            with self.subTest(plant.attribute), plant:
+                broken, _ = run_check(job.replace(convert_anew=True), "openvino")
+                self.assertEqual((broken.status, broken.error_type), ("failed", "wrong_output"))
+                self.assertIn("differs from the float32 reference", broken.error or "")
+
+    def test_operations_that_were_recorded(self) -> None:
+        """What reads a number out of a tensor to go on with is a graph of these sizes."""
+        import openvino
+
+        from hf_tests.probe import exporters
+
+        class Choosing(torch.nn.Module):  # type: ignore[misc]
+            def forward(self, *given: Any) -> Any:
+                values, lengths = given
+                return values.cumsum(1) if int(lengths.max()) > 3 else values
+
+        values = (torch.arange(12.0).reshape(2, 6), torch.tensor([2, 4]))
+        with torch.no_grad():
+            with self.assertRaisesRegex(Exception, "data-dependent expression"):
+                exporters._exported(Choosing(), values, False)
+            graph = openvino.convert_model(exporters._recorded(Choosing(), values))
+        found = openvino.compile_model(graph, "CPU")((values[0].numpy() + 1, values[1].numpy()))
+        wanted = Choosing()(values[0] + 1, values[1])
+        self.assertTrue(torch.allclose(torch.from_numpy(found[0]), wanted))

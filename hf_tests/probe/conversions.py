@@ -19,7 +19,7 @@ from hf_tests import cache, checkpoint_files, dependencies, filenames
 from hf_tests.job import Job
 
 FACTS = "conversion.json"
-VERSION = 2
+VERSION = 3
 """Part of each name: raised when something other than the versions changes what is made."""
 
 LIBRARIES = ("openvino", "optimum-intel", "optimum", "nncf", "transformers", "torch")

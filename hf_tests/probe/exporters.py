@@ -13,13 +13,14 @@ from typing import Any, Protocol
 from hf_tests import dependencies
 from hf_tests.job import Job
 from hf_tests.probe import classes, devices, reference, tasks
-from hf_tests.probe.record import Skip
+from hf_tests.probe.tasks.forced_pass import with_other_tokens
 
 OPTIMUM, CONVERT_MODEL = "optimum-intel", "openvino.convert_model"
 """Names of the two paths."""
 
 TRACED, EXPORTED = "torch.jit.trace", "torch.export"
-"""The two forms in which the second takes a torch model."""
+FIXED, RECORDED = "torch.jit.trace with fixed sizes", "make_fx"
+"""The forms in which the second takes a torch model: the first that serves, in this order."""
 
 GRAPH = "model.xml"
 SEED = "op_seed"
@@ -45,28 +46,26 @@ class Exporter(Protocol):
         """The network in the folder, not compiled yet: its `compile` does that."""
 
 
-def choose(
-    job: Job,
-    task: tasks.Task,
-    checkpoint: str,
-    processor: Any,
-    inputs: Mapping[str, Any],
-    properties: dict[str, str],
-) -> Exporter:
-    """What converts the job's model here; ``properties`` are OpenVINO's for running it.
+def optimum(
+    job: Job, task: tasks.Task, checkpoint: str, properties: dict[str, str]
+) -> Optimum | None:
+    """optimum-intel's conversion of the job's model; None where it has none here.
 
-    Raises Skip where neither path can.
+    ``properties`` are OpenVINO's for running it.
     """
-    reason = dependencies.unmet(["optimum-intel"]) or dependencies.unmet_by_optimum_intel()
-    kind = "missing_dependency"
-    if reason is None:
-        found = Optimum(job, task, checkpoint, properties)
-        reason, kind = found.lacks(), "unsupported"
-        if reason is None:
-            return found
-    if not (task.is_one_pass or task.continues_its_input):
-        raise Skip(f"openvino.convert_model cannot generate, and {reason}", kind)
-    return ConvertModel(job, task, checkpoint, processor, inputs, properties)
+    if dependencies.unmet(["optimum-intel"]) or dependencies.unmet_by_optimum_intel():
+        return None
+    found = Optimum(job, task, checkpoint, properties)
+    return found if found.lacks() is None else None
+
+
+def generates(job: Job, task: tasks.Task) -> bool:
+    """Whether what `ConvertModel` makes of the job's model can generate what the task asks for.
+
+    What can is a graph of one text of any length, where the registry knows nothing against it.
+    """
+    no_loop = any(dependencies.applies(item.versions) for item in job.model.one_pass)
+    return task.continues_its_input and not no_loop
 
 
 class Optimum:
@@ -173,9 +172,10 @@ class Optimum:
 class ConvertModel:
     """Conversion by ``openvino.convert_model``, of the torch model traced on sample inputs.
 
-    A model that ``torch.jit.trace`` cannot follow is given as the program of ``torch.export``. So
-    is one that generates, since a trace keeps the length of its sample; its graph has no cache, and
-    reads the whole text anew for each token.
+    A model that ``torch.jit.trace`` cannot follow is given as the program of ``torch.export``, or
+    where that cannot free its sizes either, as the operations that ``make_fx`` has seen. With
+    ``is_one_pass`` false it generates: always from torch.export, since a trace keeps the length of
+    its sample; its graph has no cache, and reads the whole text anew for each token.
     """
 
     path = CONVERT_MODEL
@@ -188,57 +188,82 @@ class ConvertModel:
         processor: Any,
         inputs: Mapping[str, Any],
         properties: dict[str, str],
+        is_one_pass: bool,
     ) -> None:
         self._job, self._task, self._checkpoint = job, task, checkpoint
         self._processor, self._inputs = processor, dict(inputs)
-        self._properties = properties
+        self._properties, self._is_one_pass = properties, is_one_pass
         shapes = {name: [str(item.dtype), *item.shape] for name, item in self._inputs.items()}
-        self.options = {"path": self.path, "class": job.model.class_name, "inputs": shapes}
+        self.options = {
+            "path": self.path,
+            "class": job.model.class_name,
+            "inputs": shapes,
+            "batches": bool(job.batch_sizes),
+        }
 
     def convert(self, folder: Path) -> Mapping[str, Any]:
         import openvino
         import torch
 
-        network = reference.load(self._checkpoint, self._job)
+        network = self._task.part(reference.load(self._checkpoint, self._job))
         _spell_out_experts(network)
-        if self._task.is_one_pass:
+        if self._is_one_pass:
             parts = (getattr(network.config, name, None) for name in network.config.sub_configs)
             for config in (network.config, *filter(None, parts)):
                 if getattr(config, "use_cache", False):
                     # Not every network has an argument for it.
                     config.use_cache = False
-        with torch.inference_mode():
+        with torch.no_grad():
             arguments, settings, names = self._call(network)
             module = _by_position(network, tuple(arguments), settings, names, self._tensors)
             values = tuple(arguments.values())
-            graph, program = None, TRACED
-            refused: Exception | None = None
-            if self._task.is_one_pass:
-                try:
-                    graph = openvino.convert_model(module, example_input=values)
-                except Exception as error:  # noqa: BLE001 - it raises what the model's code does
-                    refused = error
-            if graph is None:
-                try:
-                    graph, program = openvino.convert_model(_exported(module, values)), EXPORTED
-                except Exception as error:
-                    raise error from refused
+            graph, program = self._graph(module, values)
         for operation in graph.get_ops():
             if SEED in operation.get_attributes():
                 operation.set_attribute(SEED, 1)
         openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
         return {"inputs": list(arguments), "outputs": names, "program": program}
 
+    def _graph(self, module: Any, values: tuple[Any, ...]) -> tuple[Any, str]:
+        """The graph from the first form of the model that gives one, and the form's name.
+
+        Where none does the error of torch.export counts, which keeps the least of the sample.
+        """
+        import openvino
+
+        def traced() -> Any:
+            return openvino.convert_model(module, example_input=values)
+
+        def exported() -> Any:
+            return openvino.convert_model(_exported(module, values, bool(self._job.batch_sizes)))
+
+        def fixed() -> Any:
+            with _plain_sizes():
+                return traced()
+
+        def recorded() -> Any:
+            return openvino.convert_model(_recorded(module, values))
+
+        if not self._is_one_pass:
+            return exported(), EXPORTED
+        forms = {TRACED: traced, EXPORTED: exported, FIXED: fixed, RECORDED: recorded}
+        refused: dict[str, Exception] = {}
+        for name, form in forms.items():
+            try:
+                return form(), name
+            except Exception as error:  # noqa: BLE001 - it raises what the model's code does
+                refused[name] = error
+        raise refused[EXPORTED] from refused[TRACED]
+
     def _call(self, network: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         """The tensors by name that the network is given, what else, and what it returns by name."""
         import torch
 
-        if not self._task.is_one_pass:
+        if not self._is_one_pass:
             return self._inputs, {}, ["logits"]
         call = _FirstCall(network)
-        outputs = self._task.run(
-            tasks.Subject(self._job.model, call, self._processor), self._inputs
-        )
+        sample = with_other_tokens(self._inputs, self._processor)
+        outputs = self._task.run(tasks.Subject(self._job.model, call, self._processor), sample)
         tensors, settings = {}, {}
         for name, value in call.arguments.items():
             if isinstance(value, torch.Tensor):
@@ -256,7 +281,7 @@ class ConvertModel:
             for name, value in outputs.items()
             if isinstance(value, torch.Tensor) and name != LOSS
         }
-        compared = self._task.compared(outputs) if self._task.is_one_pass else {}
+        compared = self._task.compared(outputs) if self._is_one_pass else {}
         # Under two names a graph would return it twice, which not every converter takes.
         known = {id(value) for value in found.values()}
         return found | {name: value for name, value in compared.items() if id(value) not in known}
@@ -266,16 +291,26 @@ class ConvertModel:
         from transformers import AutoConfig
 
         core = openvino.Core()
-        made = Converted if self._task.is_one_pass else _generating()
+        made = Converted if self._is_one_pass else _generating()
         return made(
             core,
             core.read_model(str(folder / GRAPH)),
             tuple(facts["inputs"]),
             tuple(facts["outputs"]),
             AutoConfig.from_pretrained(self._checkpoint, **classes.trust(self._job)),
+            self._generation_config(),
             devices.openvino_name(self._job.device),
             self._properties,
         )
+
+    def _generation_config(self) -> Any:
+        """What is published of how it generates; None where nothing is."""
+        from transformers import GenerationConfig
+
+        try:
+            return GenerationConfig.from_pretrained(self._checkpoint)
+        except OSError:
+            return None
 
 
 class Outputs(dict[str, Any]):
@@ -301,10 +336,15 @@ class Converted:
         inputs: tuple[str, ...],
         outputs: tuple[str, ...],
         config: Any,
+        generation_config: Any,
         device: str,
         properties: dict[str, str],
     ) -> None:
-        self.config = config
+        import torch
+        from transformers import GenerationConfig
+
+        self.config, self.device = config, torch.device("cpu")
+        self.generation_config = generation_config or GenerationConfig.from_model_config(config)
         self.ov_models = {"model": graph}
         self._core, self._graph = core, graph
         self._inputs, self._outputs = inputs, outputs
@@ -334,11 +374,11 @@ def _generating() -> type[Converted]:
 
     class Generating(Converted, GenerationMixin):  # type: ignore[misc]
         main_input_name = "input_ids"
-        device = torch.device("cpu")
         dtype = torch.float32
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
+            # One graph reads the whole text anew, whatever is published of caches.
             self.generation_config = GenerationConfig.from_model_config(self.config)
             self.generation_config.use_cache = False
 
@@ -376,6 +416,9 @@ class _FirstCall:
         self.arguments = arguments
         return self._network(**arguments)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
 
 def _spell_out_experts(network: Any) -> None:
     """Have a mixture of experts computed by plain products of matrices, as transformers offers it.
@@ -391,14 +434,16 @@ def _parameters(network: Any) -> Collection[str]:
     return inspect.signature(network.forward).parameters
 
 
-def _exported(module: Any, values: tuple[Any, ...]) -> Any:
+def _exported(module: Any, values: tuple[Any, ...], in_batches: bool) -> Any:
     """The module as a program of torch.export, of any size where the model's code leaves it free.
 
-    The sample is doubled along its first dimension, since a size of 1 would be taken as fixed.
+    A size of 1 is taken as fixed. So where ``in_batches``, the sample is doubled along its first
+    dimension; only there, since not every model's inputs are a batch.
     """
     import torch
 
-    values = tuple(torch.cat([value, value]) for value in values)
+    if in_batches:
+        values = tuple(torch.cat([value, value]) for value in values)
     sizes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in values)
     # Distributions ask whether their parameters are allowed, and a program knows no values.
     torch.distributions.Distribution.set_default_validate_args(False)
@@ -406,6 +451,40 @@ def _exported(module: Any, values: tuple[Any, ...]) -> Any:
         return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
     finally:
         torch.distributions.Distribution.set_default_validate_args(__debug__)
+
+
+def _plain_sizes() -> Any:
+    """A context in which a tensor's sizes are numbers while it is traced, as they are otherwise.
+
+    Code that asks whether a size is a tensor cannot be traced else; the graph keeps them.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    shape, size = torch.Tensor.shape.__get__, torch.Tensor.size
+
+    class PlainSizes(TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            found = func(*args, **(kwargs or {}))
+            if func not in (shape, size):
+                return found
+            return torch.Size(map(int, found)) if isinstance(found, tuple) else int(found)
+
+    return PlainSizes()
+
+
+def _recorded(module: Any, values: tuple[Any, ...]) -> Any:
+    """The operations that the module does on these values, as a program of these sizes alone.
+
+    What the model's code has read out of tensors to choose its way is fixed too.
+    """
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    record = make_fx(module, pre_dispatch=True, _error_on_data_dependent_ops=False)
+    return torch.export.export(record(*values), values, strict=False)
 
 
 def _by_position(

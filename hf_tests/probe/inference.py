@@ -19,17 +19,20 @@ def measure(
     subject: tasks.Subject,
     inputs: dict[str, Any],
     peak: memory.PeakMemory,
+    task: tasks.Task | None = None,
 ) -> Any:
     """Run the network on its inputs, keep times and memory, and judge the last outputs.
 
-    Returns the outputs. Raises WrongOutput, also where the same inputs did not give the same
+    ``task`` is the one in whose way it is run, where that is not the model's own. Returns the
+    outputs. Raises WrongOutput, also where the same inputs did not give the same
     outputs, or whatever the network raises.
     """
     import torch
 
-    outputs = _run(job, record, subject, inputs, peak)
+    task = task or tasks.get(job.model.task)
+    outputs = _run(job, record, subject, inputs, peak, task)
     with record.timed("judgement"), torch.inference_mode():
-        record.verdict = tasks.get(job.model.task).judge(subject, inputs, outputs)
+        record.verdict = task.judge(subject, inputs, outputs)
     return outputs
 
 
@@ -39,18 +42,20 @@ def batches(
     subject: tasks.Subject,
     inputs: dict[str, Any],
     reference: Reference,
+    task: tasks.Task | None = None,
 ) -> None:
     """Run, time and compare the loaded network on batches of each of the job's sizes.
 
     A batch is the sample input several times; each of its rows is held against the reference's.
     Raises WrongOutput or whatever the network raises; sizes beyond that are not tried.
     """
+    task = task or tasks.get(job.model.task)
     for size in job.batch_sizes:
         part = record.begin_batch(size)
         peak = memory.PeakMemory(job.device)
-        many = tasks.get(job.model.task).batch(inputs, size)
-        outputs = _run(job, part, subject, many, peak)
-        compare(job, part, subject, many, reference, outputs)
+        many = task.batch(inputs, size)
+        outputs = _run(job, part, subject, many, peak, task)
+        compare(job, part, subject, many, reference, outputs, task)
 
 
 def _run(
@@ -59,6 +64,7 @@ def _run(
     subject: tasks.Subject,
     inputs: dict[str, Any],
     peak: memory.PeakMemory,
+    task: tasks.Task,
 ) -> Any:
     """The outputs of the last trial; times and memory are kept.
 
@@ -66,7 +72,6 @@ def _run(
     """
     import torch
 
-    task = tasks.get(job.model.task)
     first: list[Any] = []
 
     def keep(result: Any) -> None:
@@ -92,6 +97,7 @@ def compare(
     inputs: dict[str, Any],
     reference: Reference,
     outputs: Any = None,
+    task: tasks.Task | None = None,
 ) -> None:
     """Hold the network against the reference; ``outputs`` are those of its own run, if any.
 
@@ -101,7 +107,7 @@ def compare(
     """
     import torch
 
-    task = tasks.get(job.model.task)
+    task = task or tasks.get(job.model.task)
     allowed = tolerances.tolerance(
         record.measurement.dtype or "float32", job.device, reference.noise_floor
     )

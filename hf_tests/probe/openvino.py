@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from hf_tests.job import Job
+from hf_tests.outcome import NOT_APPLICABLE, Quality
 from hf_tests.probe import (
     conversions,
     devices,
@@ -23,11 +25,14 @@ from hf_tests.probe.record import Record, Skip
 PRECISION = {"": "f32", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """OpenVINO's names. It computes in bfloat16 by default where the processor can."""
 
+FORCED = "one pass over the reference's tokens"
+"""What is run of a model that generates, where its graph cannot."""
+
 
 def check(job: Job, record: Record) -> None:
     """Convert, compile, run, time and judge the job's model with OpenVINO.
 
-    Raises what `direct.check` and `exporters.choose` raise.
+    Raises what `direct.check` raises.
     """
     lacks = devices.openvino_lacks(job)
     if lacks is not None:
@@ -37,9 +42,26 @@ def check(job: Job, record: Record) -> None:
     with record.timed("tokenizer", "tokenizer_load_time"):
         processor = loading.processor(job, folder)
     inputs = task.inputs(tasks.Subject(job.model, None, processor))
+    properties = _properties(job)
     with record.timed("import"):
-        exporter = exporters.choose(job, task, folder, processor, inputs, _properties(job))
+        exporter: exporters.Exporter | None = exporters.optimum(job, task, folder, properties)
     expected = reference.find(job, inputs)
+    is_forced = False
+    if exporter is None:
+        is_one_pass = task.is_one_pass
+        if not is_one_pass and not exporters.generates(job, task):
+            is_one_pass = True
+            # The tokens are a part of what the graph is made for.
+            known = expected or reference.make(job, record, folder, processor, inputs)
+            expected = known
+            is_forced = known.tokens is not None
+            if is_forced:
+                task = tasks.ForcedPass(task)
+                inputs = {**inputs, tasks.TOKENS: known.tokens}
+                expected = dataclasses.replace(known, tokens=None)
+        exporter = exporters.ConvertModel(
+            job, task, folder, processor, inputs, properties, is_one_pass
+        )
     if expected is None:
         with record.timed("model"):
             reference.audit(folder, job)
@@ -49,7 +71,8 @@ def check(job: Job, record: Record) -> None:
         made = conversions.obtain(job, Path(folder), exporter.options, exporter.convert)
         program = made.facts.get("program")
         if program:
-            record.note(conversion_path=f"{exporter.path} of {program}")
+            way = f"{exporter.path} of {program}"
+            record.note(conversion_path=f"{way}, {FORCED}" if is_forced else way)
         record.note(conversion_time=made.seconds, conversion_cached=made.cached)
     with record.timed("compile", "model_load_time"):
         network = exporter.load(made.folder, made.facts)
@@ -63,13 +86,16 @@ def check(job: Job, record: Record) -> None:
     )
     integrity.check_tokenizer(processor, network.config)
     subject = tasks.Subject(job.model, network, processor)
-    outputs = inference.measure(job, record, subject, inputs, peak)
+    outputs = inference.measure(job, record, subject, inputs, peak, task)
     # Torch's own run of the model comes after OpenVINO's: it has been seen to disturb it.
     expected = expected or reference.make(job, record, folder, processor, inputs)
     record.note(num_parameters=expected.num_parameters)
-    inference.compare(job, record, subject, inputs, expected, outputs)
-    quality.measure(job, record, subject)
-    inference.batches(job, record, subject, inputs, expected)
+    inference.compare(job, record, subject, inputs, expected, outputs, task)
+    if is_forced:
+        record.quality = Quality(NOT_APPLICABLE, reason=f"the graph is for {FORCED}")
+    else:
+        quality.measure(job, record, subject)
+    inference.batches(job, record, subject, inputs, expected, task)
 
 
 def _properties(job: Job) -> dict[str, str]:

@@ -15,6 +15,7 @@ from hf_tests.probe.tasks.document_question_answering import DocumentQuestionAns
 from hf_tests.probe.tasks.document_text_generation import DocumentTextGeneration
 from hf_tests.probe.tasks.feature_extraction import FeatureExtraction
 from hf_tests.probe.tasks.fill_mask import FillMask
+from hf_tests.probe.tasks.forced_pass import TOKENS, ForcedPass
 from hf_tests.probe.tasks.image_classification import ImageClassification
 from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
 from hf_tests.probe.tasks.image_segmentation import ImageSegmentation
@@ -38,7 +39,7 @@ from hf_tests.probe.tasks.zero_shot_audio_classification import ZeroShotAudioCla
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from hf_tests.probe.tasks.zero_shot_video_classification import ZeroShotVideoClassification
 
-__all__ = ["Subject", "Task", "Verdict", "get", "names"]
+__all__ = ["TOKENS", "ForcedPass", "Subject", "Task", "Verdict", "get", "names"]
 
 
 @functools.cache

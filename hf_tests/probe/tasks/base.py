@@ -124,6 +124,10 @@ class Task(abc.ABC):
         del subject
         return inputs
 
+    def part(self, network: Any) -> Any:
+        """The part of a torch network that one pass calls: by default the whole."""
+        return network
+
     def run(self, subject: Subject, inputs: dict[str, Any]) -> Any:
         """One inference: what is timed."""
         return subject.network(**inputs)
