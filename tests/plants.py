@@ -147,6 +147,22 @@ def post_processing(**settings: Any) -> Plant:
     return wrapped(processor, "post_process_object_detection", lambda given: given.update(settings))
 
 
+def grounding(**settings: Any) -> Plant:
+    """Detections of what was looked for are asked for otherwise than they are."""
+    return wrapped(
+        processor, "post_process_grounded_object_detection", lambda given: given.update(settings)
+    )
+
+
+def last_column_favoured(found: Any) -> None:
+    """Whatever is looked for last is rather found."""
+    found.logits = torch.cat([found.logits[..., :-1], found.logits[..., -1:] + 1.0], -1)
+
+
+def image_sought_in_itself(given: dict[str, Any]) -> None:
+    given["query_pixel_values"] = given["pixel_values"]
+
+
 def sides_exchanged(found: Any) -> None:
     """What was on the left of an image comes out on the right."""
     name = next(item for item in MAPS if item in found)
@@ -546,6 +562,13 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "batch": outputs(batch_mixed),
         "sizes": post_processing(target_sizes=[(240, 320)]),
         "threshold": post_processing(threshold=0.0),
+    },
+    "zero_shot_detection": {
+        "batch": outputs(batch_mixed),
+        "image_query": wrapped(network, "image_guided_detection", image_sought_in_itself),
+        "label_order": outputs(last_column_favoured),
+        "sizes": grounding(target_sizes=[(240, 320)]),
+        "threshold": grounding(threshold=0.0),
     },
     "bart": {
         "cache": forward(cache_dropped),

@@ -488,6 +488,106 @@ class TestAnswers(unittest.TestCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, BatchFeature({**outputs, **wrong}))
 
+    def test_zero_shot_object_detection(self) -> None:
+        model = support.model("google/owlvit-base-patch32")
+        task, names = get(model.task), ("xmin", "ymin", "xmax", "ymax")
+        labels = task.labels(model)  # type: ignore[attr-defined]
+
+        def item(score: float, label: str, *edges: float) -> dict[str, Any]:
+            return {"score": score, "label": label, "box": dict(zip(names, edges, strict=True))}
+
+        boxes = torch.tensor([[[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.5, 0.1]]])
+        places = [80.0, 60.0, 240.0, 180.0], [0.0, 168.0, 160.0, 192.0]
+        scores = torch.tensor([[[0.4], [0.9]]])
+        outputs = BatchFeature({"logits": scores.logit(), "pred_boxes": boxes})
+        outside = pipe()
+        outside.tokenizer = lambda *_, **given: BatchFeature({"input_ids": torch.zeros(1, 3)})
+        outside.image_processor = lambda **given: BatchFeature({"pixel_values": torch.zeros(1)})
+        outside.model.device, outside.model.dtype = "cpu", torch.float32
+        outside.model = mock.Mock(return_value=outputs, **vars(outside.model))
+        first = [item(0.9, label, *places[1]) for label in labels]
+        right = [*first, *(item(0.4, label, *places[0]) for label in labels)]
+        found = task.judge_answer(model, outside, right)
+        self.assertEqual([one["score"] for one in found.predictions], [0.9] * 3 + [0.4] * 2)
+        for name, answer in {
+            "nothing": [],
+            "two labels": [one for one in right if one["label"] != labels[2]],
+            "a label of its own": [*right, item(0.4, "x", *places[0])],
+            "another box's score": [*right, item(0.4, labels[0], *places[1])],
+            "height and width exchanged": [*right, item(0.4, labels[0], 60, 80, 180, 240)],
+            "no order": right[::-1],
+            "no box": [*first, {"score": 0.4, "label": labels[0]}],
+        }.items():
+            with self.subTest(answer=name), self.assertRaises(WrongOutput):
+                task.judge_answer(model, outside, answer)
+
+        class Processor:
+            image_processor = types.SimpleNamespace()
+            index, score, place = 1, 0.8, places[0]
+
+            def post_process_grounded_object_detection(
+                self, outputs: Any, threshold: float, target_sizes: Any, text_labels: Any
+            ) -> Any:
+                found = {"scores": torch.tensor([self.score]), "boxes": torch.tensor([self.place])}
+                return [{**found, "text_labels": [text_labels[0][self.index]]}]
+
+        scores = torch.tensor([[[0.1, 0.8, 0.3], [0.5, 0.2, 0.6]]])
+        outputs = BatchFeature({"logits": scores.logit(), "pred_boxes": boxes})
+        processor = Processor()
+        subject = Subject(model, None, processor)
+        verdict = task.judge(subject, {}, outputs)
+        self.assertEqual(verdict.predictions[0]["label"], labels[1])
+        for wrong in (
+            {"logits": outputs.logits[:, :1]},
+            {"logits": torch.ones(1, 2, 3)},
+            {"logits": outputs.logits / 0},
+            {"pred_boxes": boxes + 1},
+            {"pred_boxes": torch.full_like(boxes, 0.5)},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, BatchFeature({**outputs, **wrong}))
+        for name, value in (("index", 2), ("score", 0.4), ("place", places[1])):
+            with self.subTest(wrong=name), mock.patch.object(processor, name, value):
+                self.assertRaises(WrongOutput, task.judge, subject, {}, outputs)
+
+    def test_labels_in_one_text(self) -> None:
+        model = support.model("IDEA-Research/grounding-dino-tiny")
+        task = get(model.task)
+        letters = dict(enumerate(("<", "a red circle", ".", "a blue square", "a yellow sun", ">")))
+
+        class Tokenizer:
+            def convert_tokens_to_ids(self, token: str) -> int:
+                return next(index for index, letter in letters.items() if letter == token)
+
+            def decode(self, ids: Any) -> str:
+                return " ".join(letters[int(index)] for index in ids)
+
+        class Processor:
+            tokenizer, image_processor = Tokenizer(), types.SimpleNamespace()
+            found = "red square"
+
+            def post_process_grounded_object_detection(self, outputs: Any, **given: Any) -> Any:
+                box = torch.tensor([[80.0, 60.0, 240.0, 180.0]])
+                best = outputs.logits.sigmoid().amax(-1)[0, :1]
+                return [{"scores": best, "boxes": box, "text_labels": [self.found]}]
+
+        ids = torch.tensor([[0, 1, 2, 3, 2, 4, 2, 5]])
+        logits = torch.full((1, 2, 12), -torch.inf)
+        logits[..., :8] = torch.randn(1, 2, 8)
+        boxes = torch.tensor([[[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.5, 0.1]]])
+        outputs = BatchFeature({"logits": logits, "pred_boxes": boxes})
+        processor = Processor()
+        subject = Subject(model, None, processor)
+        task.judge(subject, {"input_ids": ids}, outputs)
+        with mock.patch.object(processor, "found", "a green line"):
+            self.assertRaises(WrongOutput, task.judge, subject, {"input_ids": ids}, outputs)
+        with self.assertRaisesRegex(WrongOutput, "2 labels in the text"):
+            task.judge(subject, {"input_ids": ids[:, :6]}, outputs)
+        unread = torch.full_like(logits, -torch.inf)
+        unread[..., :5] = logits[..., :5]  # the last label has none
+        with self.assertRaisesRegex(WrongOutput, "'a yellow sun'"):
+            task.judge(subject, {"input_ids": ids}, BatchFeature({**outputs, "logits": unread}))
+
     def test_zero_shot_image_classification(self) -> None:
         labels = get("zero-shot-image-classification").labels(  # type: ignore[attr-defined]
             support.model("openai/clip-vit-base-patch32")

@@ -171,6 +171,8 @@ class TestTiny(unittest.TestCase):
                     self.assertLessEqual(count, config.text_vocab_size)
                 else:
                     self.assertEqual(count, config.vocab_size)
+                for token, place in model.tokenizer.get("places", {}).items():
+                    self.assertEqual(tokenizer.convert_tokens_to_ids(token), place % count, token)
                 for role in ("bos", "eos", "pad"):
                     own = getattr(config, f"{role}_token_id", None)
                     if own is not None:

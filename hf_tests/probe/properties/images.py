@@ -48,7 +48,7 @@ def _pixels(loaded: Loaded) -> tuple[str, Any]:
 
     Where all are named so, an image is given as codes.
     """
-    texts = ("input_ids", "attention_mask", "token_type_ids", "pixel_mask")
+    texts = ("input_ids", "attention_mask", "token_type_ids", "pixel_mask", "classes_structure")
     items = list(loaded.inputs.items())
     return next((item for item in items if not item[0].endswith(texts)), items[0])
 

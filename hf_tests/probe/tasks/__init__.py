@@ -37,6 +37,7 @@ from hf_tests.probe.tasks.video_grounding import VideoGrounding
 from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
 from hf_tests.probe.tasks.zero_shot_audio_classification import ZeroShotAudioClassification
 from hf_tests.probe.tasks.zero_shot_image_classification import ZeroShotImageClassification
+from hf_tests.probe.tasks.zero_shot_object_detection import ZeroShotObjectDetection
 from hf_tests.probe.tasks.zero_shot_video_classification import ZeroShotVideoClassification
 
 __all__ = ["TOKENS", "ForcedPass", "Subject", "Task", "Verdict", "get", "names"]
@@ -76,6 +77,7 @@ def _by_name() -> dict[str, Task]:
         VisualQuestionAnswering(),
         ZeroShotAudioClassification(),
         ZeroShotImageClassification(),
+        ZeroShotObjectDetection(),
         ZeroShotVideoClassification(),
     )
     return {task.name: task for task in tasks}

@@ -38,7 +38,7 @@ WIDTH_FIELDS = frozenset(
      "codebook_dim", "vector_quantization_hidden_dimension", "flow_size",
      "upsample_initial_channel", "duration_predictor_filter_channels",
      "mask_dim", "auxiliary_channels", "auxiliary_in_channels", "base_channels",
-     "output_proj_dims", "x4_feat_dim"}
+     "output_proj_dims", "x4_feat_dim", "text_projection_in_dim", "text_projection_out_dim"}
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
@@ -56,7 +56,8 @@ FEED_FORWARD_SUFFIXES = ("intermediate_size", "intermediate_size_mlp", "mlp_dim"
                          "feed_forward_hidden_size", "linear_units")  # fmt: skip
 LAYER_FIELDS = frozenset(
     {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_encoder_layers",
-     "num_decoder_layers", "encoder_layers", "decoder_layers", "depth", "depths",
+     "num_decoder_layers", "encoder_layers", "decoder_layers", "decoder_num_layers", "depth",
+     "depths",
      "blocks_per_stage", "n_attn_blocks", "num_block_repeats", "stage_num_blocks",
      "stage_numb_of_layers", "l_layers", "x_layers", "r_layers",
      "posterior_encoder_num_wavenet_layers", "prior_encoder_num_wavenet_layers",
@@ -67,7 +68,7 @@ STATE_HEAD_FIELDS = frozenset({"mamba_n_heads"})
 
 HEAD_FIELDS = frozenset(
     {"num_attention_heads", "n_head", "n_heads", "num_heads",
-     "encoder_attention_heads", "decoder_attention_heads",
+     "encoder_attention_heads", "decoder_attention_heads", "decoder_num_heads",
      "num_encoder_attention_heads", "num_decoder_attention_heads",
      "num_attention_heads_per_stage"}
 )  # fmt: skip

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,9 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
             _write_json(folder / name, _numbered(order, data))
     elif "merges_file" in files:
         vocabulary, merges = _byte_level_bpe(_order(cls, specials), spec.get("end_of_word"))
+        ordered = sorted(vocabulary, key=vocabulary.__getitem__)
+        placed = _placed(ordered, spec.get("places", {}))
+        vocabulary = {token: index for index, token in enumerate(placed)}
         for name in vocabularies - {files["merges_file"]}:
             _write_json(folder / name, vocabulary)
         lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
@@ -125,7 +128,7 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
         order = list(
             dict.fromkeys([*_order(cls, specials), *_special_tokens(cls, "_token").values()])
         )
-        pieces = _word_pieces(order, specials["unk_token"])
+        pieces = _placed(_word_pieces(order, specials["unk_token"]), spec.get("places", {}))
         (folder / vocabulary_file).write_text("\n".join(pieces) + "\n", encoding="utf-8")
         for name in required - {vocabulary_file, *spec.get("files", ())}:
             # Another number of each piece: of its shape, or of its sound.
@@ -302,6 +305,20 @@ def _word_pieces(order: list[str], unknown: str) -> list[str]:
     tokenizer.train_from_iterator(text.SENTENCES + tuple(text.CHARACTERS), trainer)
     vocabulary = tokenizer.get_vocab()
     return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def _placed(tokens: Sequence[str], places: Mapping[str, int]) -> list[str]:
+    """The tokens in the order of their ids, some of them in given places.
+
+    Up to the last of these, what no token is left for is unused, as in BERT's own vocabulary.
+    """
+    count = max(len(tokens), *(place + 1 for place in places.values())) if places else len(tokens)
+    given = {place % count: token for token, place in places.items()}
+    others = iter([token for token in tokens if token not in places])
+    return [
+        given[index] if index in given else next(others, f"[unused{index}]")
+        for index in range(count)
+    ]
 
 
 def _characters(order: list[str], delimited: bool) -> dict[str, int]:
