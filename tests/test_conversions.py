@@ -311,7 +311,8 @@ class TestConversions(unittest.TestCase):
         with torch.no_grad():
             with self.assertRaisesRegex(Exception, "data-dependent expression"):
                 exporters._exported(Choosing(), values, False)
-            graph = openvino.convert_model(exporters._recorded(Choosing(), values))
-        found = openvino.compile_model(graph, "CPU")((values[0].numpy() + 1, values[1].numpy()))
+            graph, kept = exporters._of_program(exporters._recorded(Choosing(), values))
+        self.assertEqual(kept, [0, 1])
+        found = openvino.compile_model(graph, "CPU")([values[0].numpy() + 1, values[1].numpy()])
         wanted = Choosing()(values[0] + 1, values[1])
         self.assertTrue(torch.allclose(torch.from_numpy(found[0]), wanted))

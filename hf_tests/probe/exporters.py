@@ -217,43 +217,46 @@ class ConvertModel:
             arguments, settings, names = self._call(network)
             module = _by_position(network, tuple(arguments), settings, names, self._tensors)
             values = tuple(arguments.values())
-            graph, program = self._graph(module, values)
+            graph, program, kept = self._graph(module, values)
         for operation in graph.get_ops():
             if SEED in operation.get_attributes():
                 operation.set_attribute(SEED, 1)
         openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
-        return {"inputs": list(arguments), "outputs": names, "program": program}
+        given = list(arguments)
+        return {"inputs": [given[place] for place in kept], "outputs": names, "program": program}
 
-    def _graph(self, module: Any, values: tuple[Any, ...]) -> tuple[Any, str]:
+    def _graph(self, module: Any, values: tuple[Any, ...]) -> tuple[Any, str, Sequence[int]]:
         """The graph from the first form of the model that gives one, and the form's name.
 
-        Where none does the error of torch.export counts, which keeps the least of the sample.
+        Beside them the places of the values that the graph has inputs for. Where no form gives one
+        the error of torch.export counts, which keeps the least of the sample.
         """
         import openvino
 
-        def traced() -> Any:
-            return openvino.convert_model(module, example_input=values)
+        def traced() -> tuple[Any, Sequence[int]]:
+            return openvino.convert_model(module, example_input=values), range(len(values))
 
-        def exported() -> Any:
-            return openvino.convert_model(_exported(module, values, bool(self._job.batch_sizes)))
+        def exported() -> tuple[Any, Sequence[int]]:
+            return _of_program(_exported(module, values, bool(self._job.batch_sizes)))
 
-        def fixed() -> Any:
+        def fixed() -> tuple[Any, Sequence[int]]:
             with _plain_sizes():
                 return traced()
 
-        def recorded() -> Any:
-            return openvino.convert_model(_recorded(module, values))
+        def recorded() -> tuple[Any, Sequence[int]]:
+            return _of_program(_recorded(module, values))
 
-        if not self._is_one_pass:
-            return exported(), EXPORTED
         forms = {TRACED: traced, EXPORTED: exported, FIXED: fixed, RECORDED: recorded}
+        if not self._is_one_pass:
+            forms = {EXPORTED: exported}
         refused: dict[str, Exception] = {}
         for name, form in forms.items():
             try:
-                return form(), name
+                graph, kept = form()
+                return graph, name, kept
             except Exception as error:  # noqa: BLE001 - it raises what the model's code does
                 refused[name] = error
-        raise refused[EXPORTED] from refused[TRACED]
+        raise refused[EXPORTED] from refused.get(TRACED)
 
     def _call(self, network: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         """The tensors by name that the network is given, what else, and what it returns by name."""
@@ -451,6 +454,19 @@ def _exported(module: Any, values: tuple[Any, ...], in_batches: bool) -> Any:
         return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
     finally:
         torch.distributions.Distribution.set_default_validate_args(__debug__)
+
+
+def _of_program(program: Any) -> tuple[Any, Sequence[int]]:
+    """A program's graph, which has no input for what nothing reads; the places of those it has."""
+    import openvino
+
+    graph = openvino.convert_model(program)
+    names = {item.get_friendly_name() for item in graph.get_parameters()}
+    given = program.graph_signature.user_inputs
+    kept = [place for place, name in enumerate(given) if name in names]
+    if len(kept) != len(names):
+        raise RuntimeError(f"the graph's inputs {sorted(names)} are not among {given}")
+    return graph, kept
 
 
 def _plain_sizes() -> Any:
