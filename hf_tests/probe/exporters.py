@@ -208,8 +208,7 @@ class ConvertModel:
         network = self._task.part(reference.load(self._checkpoint, self._job))
         _spell_out_experts(network)
         if self._is_one_pass:
-            parts = (getattr(network.config, name, None) for name in network.config.sub_configs)
-            for config in (network.config, *filter(None, parts)):
+            for config in _configurations(network):
                 if getattr(config, "use_cache", False):
                     # Not every network has an argument for it.
                     config.use_cache = False
@@ -431,6 +430,13 @@ def _spell_out_experts(network: Any) -> None:
     choose_experts = getattr(network, "set_experts_implementation", None)
     if choose_experts is not None:
         choose_experts("batched_mm")
+
+
+def _configurations(network: Any) -> list[Any]:
+    """The configurations of a network and of its parts, of which some have copies of their own."""
+    found = [getattr(module, "config", None) for module in network.modules()]
+    found += [getattr(network.config, name, None) for name in network.config.sub_configs]
+    return [config for config in found if config is not None]
 
 
 def _parameters(network: Any) -> Collection[str]:
