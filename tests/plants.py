@@ -10,6 +10,7 @@ from unittest import mock
 
 import torch
 
+from hf_tests.probe import samples
 from hf_tests.probe.properties.base import Loaded
 
 Plant = Callable[[Loaded], contextlib.AbstractContextManager[Any]]
@@ -372,15 +373,36 @@ def late_frames_lost(given: dict[str, Any]) -> None:
     given["input_values"][:, 100:] = 0
 
 
+def last_second_lost(given: dict[str, Any]) -> None:
+    """Of a sound's spectrogram only the first second is read."""
+    if given.get("input_features") is not None:
+        given["input_features"] = given["input_features"].clone()
+        given["input_features"][..., 100:] = 0
+
+
+def one_window_heard(given: dict[str, Any]) -> None:
+    """Of a sound only the first two seconds are taken."""
+    given["audio"] = given["audio"][: 2 * samples.SAMPLING_RATE]
+
+
+def first_vector_again(found: Any) -> Any:
+    """A sound's last vector is its first once more."""
+    found.pooler_output = found.pooler_output.clone()
+    found.pooler_output[-1] = found.pooler_output[0]
+    return found
+
+
 def nothing_heard(given: dict[str, Any]) -> None:
     """A sound is silence."""
     name = next(item for item in ("input_features", "input_values") if item in given)
     given[name] = torch.zeros_like(given[name])
 
 
-any_rate_taken = wrapped(
-    lambda loaded: type(loaded.processor), "__call__", lambda given: given.pop("sampling_rate")
-)
+def processor_type(loaded: Loaded) -> Any:
+    return type(loaded.processor)
+
+
+any_rate_taken = wrapped(processor_type, "__call__", lambda given: given.pop("sampling_rate"))
 """A sound is taken whatever its rate."""
 
 
@@ -530,6 +552,13 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "order": wrapped(network, "get_image_features", after=features_mixed),
         "text_alone": outputs(logits_scaled),
         "video": forward(frames_alike),
+    },
+    "audiolm": {
+        "cache": forward(cache_dropped),
+        "end": forward(last_second_lost),
+        "length": wrapped(processor_type, "__call__", one_window_heard),
+        "sound_tokens": wrapped(network, "get_audio_features", after=first_vector_again),
+        "text_alone": outputs(logits_scaled),
     },
     "captioning": {
         "batch": images_mixed,

@@ -16,12 +16,12 @@ TYPES: dict[str, Any] = {"bert": {"BertModel": []}, "gpt2": {}, "new-one": {"New
 
 DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 WITHOUT_ENTRY = {
-    "audioflamingo3", "colmodernvbert", "colpali", "colqwen2", "glmasr", "granite_speech",
-    "kyutai_speech_to_text", "modernvbert", "musicflamingo", "omdet-turbo", "pe_audio",
-    "pe_audio_video", "pe_audio_video_encoder", "pe_video", "pe_video_encoder",
-    "pp_ocrv5_mobile_det", "pp_ocrv5_mobile_rec", "pp_ocrv5_server_det", "pp_ocrv5_server_rec",
-    "qwen2_audio", "sam2_video", "sam3_tracker_video", "sam3_video", "shieldgemma2", "slanext",
-    "vibevoice_asr", "voxtral", "voxtral_realtime", "voxtral_realtime_text",
+    "colmodernvbert", "colpali", "colqwen2", "granite_speech", "kyutai_speech_to_text",
+    "modernvbert", "omdet-turbo", "pe_audio", "pe_audio_video", "pe_audio_video_encoder",
+    "pe_video", "pe_video_encoder", "pp_ocrv5_mobile_det", "pp_ocrv5_mobile_rec",
+    "pp_ocrv5_server_det", "pp_ocrv5_server_rec", "sam2_video", "sam3_tracker_video", "sam3_video",
+    "shieldgemma2", "slanext", "vibevoice_asr", "voxtral", "voxtral_realtime",
+    "voxtral_realtime_text",
 }  # fmt: skip
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 

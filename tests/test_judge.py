@@ -63,7 +63,7 @@ def pipe(**config: Any) -> Any:
     settings = types.SimpleNamespace(num_labels=3, id2label={0: "a", 1: "b", 2: "c"}, **config)
     return types.SimpleNamespace(
         tokenizer=Tokenizer(),
-        processor=types.SimpleNamespace(image_token="<image>"),
+        processor=types.SimpleNamespace(image_token="<image>", audio_token="<sound>"),
         model=types.SimpleNamespace(config=settings),
     )
 
@@ -664,6 +664,16 @@ class TestAnswers(unittest.TestCase):
             [{"input_text": prompt, "generated_text": prompt + " a cat"}],
             [{"input_text": prompt, "generated_text": prompt}],
             [{"generated_text": prompt + " a cat"}],
+        )
+
+    def test_any_to_any(self) -> None:
+        prompt = "USER: <sound> What do you hear? ASSISTANT:"
+        self.check(
+            "nvidia/audio-flamingo-3-hf",
+            [{"input_text": prompt, "generated_text": prompt + " a bell"}],
+            [{"input_text": prompt, "generated_text": prompt}],
+            [{"input_text": prompt, "generated_text": 3}],
+            [{"generated_text": prompt + " a bell"}],
         )
 
     def test_time_series_forecasting(self) -> None:

@@ -149,7 +149,7 @@ def padding_changes_nothing(loaded: Loaded) -> None:
 def the_end_counts(loaded: Loaded) -> None:
     """A sound whose last quarter is silent gives another answer."""
     sound = _waveform(loaded, sounds.seconds(loaded.model))
-    found, whole = (_answer(loaded, [wave]) for wave in (_silenced(sound), sound))
+    found, whole = (_answer(loaded, [wave]) for wave in (silenced(sound), sound))
     loaded.different(found, whole, "a sound with a silent end gives what the whole gives")
 
 
@@ -164,7 +164,7 @@ def sounds_beside_change_no_text(loaded: Loaded) -> None:
 def the_end_is_heard(loaded: Loaded) -> None:
     """A sound whose last quarter is silent gives other logits already of the first token."""
     sound = _waveform(loaded, sounds.seconds(loaded.model))
-    found, whole = (_first_logits(loaded, [wave]) for wave in (_silenced(sound), sound))
+    found, whole = (_first_logits(loaded, [wave]) for wave in (silenced(sound), sound))
     loaded.different(found, whole, "a sound with a silent end gives the logits of the whole")
 
 
@@ -186,7 +186,7 @@ def _answer(loaded: Loaded, sound: Any, **options: Any) -> Any:
     return loaded.answer(loaded.network(**_features(loaded, sound, **options)))
 
 
-def _silenced(sound: Any) -> Any:
+def silenced(sound: Any) -> Any:
     """The sound with silence for its last quarter."""
     silenced = sound.copy()
     silenced[-len(sound) // 4 :] = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from hf_tests.probe.tasks.action_prediction import ActionPrediction
+from hf_tests.probe.tasks.any_to_any import AnyToAny
 from hf_tests.probe.tasks.audio_classification import AudioClassification
 from hf_tests.probe.tasks.audio_coding import AudioCoding
 from hf_tests.probe.tasks.audio_feature_extraction import AudioFeatureExtraction
@@ -47,6 +48,7 @@ __all__ = ["TOKENS", "ForcedPass", "Subject", "Task", "Verdict", "get", "names"]
 def _by_name() -> dict[str, Task]:
     tasks: tuple[Task, ...] = (
         ActionPrediction(),
+        AnyToAny(),
         AudioClassification(),
         AudioCoding(),
         AudioFeatureExtraction(),

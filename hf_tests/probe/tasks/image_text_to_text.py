@@ -20,11 +20,12 @@ class ImageTextToText(base.Task):
     name = "image-text-to-text"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVisualCausalLM"
-    openvino_alternatives = ("OVModelForImageTextToText",)
+    openvino_alternatives: tuple[str, ...] = ("OVModelForImageTextToText",)
+    default_prompt = PROMPT
 
     def prompt(self, model: Model, processor: Any) -> str:
         """The model's sample prompt, with the processor's own tokens (``{image}``); or empty."""
-        text = str(model.samples.get("text", PROMPT))
+        text = str(model.samples.get("text", self.default_prompt))
         return PLACE.sub(
             lambda found: str(getattr(processor, f"{found[1]}_token", f"<{found[1]}>")), text
         )
