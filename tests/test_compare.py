@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+import statistics
 import unittest
 from typing import Any
 
@@ -14,7 +15,7 @@ from hf_tests.history.noise import Limit
 from hf_tests.nightly import choice, compare, morning
 from hf_tests.nightly.compare import Comparison
 from hf_tests.nightly.usage import UsageError
-from hf_tests.outcome import CheckResult, Rerun
+from hf_tests.outcome import CheckResult
 from tests import nights, support
 
 LIMIT = Limit(0.10)
@@ -50,9 +51,7 @@ def again(
     check: CheckResult, median: float, times: int = noise.AGAIN, **changes: Any
 ) -> CheckResult:
     """The check with further measurements."""
-    second = nights.timed(median, check.model, **changes).measurement
-    rerun = Rerun("passed", measurement=second, further=(second,) * (times - 1))
-    return nights.changed(check, rerun=rerun)
+    return nights.measured_again(check, median, times, **changes)
 
 
 class TestStatuses(Nights):
@@ -111,8 +110,8 @@ class TestFigures(Nights):
         self.assertTrue(found.is_regression)
         found = self.after(again(slow, 0.0124, times=3), day=11)
         self.assertEqual((found.worse, len(found.unsure)), ((), 1), "too few to tell")
-        found = self.after(again(nights.timed(0.02), 0.02, times=1), day=11)
-        self.assertEqual([item.metric for item in found.worse], ["latency"], "it is far off")
+        found = self.after(again(slow, 0.0124, times=noise.FEWEST - 1), day=11)
+        self.assertEqual([item.metric for item in found.worse], ["latency"], "just enough")
         found = self.after(again(slow, 0.0101), day=11)
         self.assertEqual((found.worse, found.unsure), ((), ()))
 
@@ -201,30 +200,53 @@ class TestNoise(unittest.TestCase):
 
     def test_as_many_measurements_as_it_takes(self) -> None:
         nights = [1.0, 1.03, 0.97, 1.0, 1.04, 0.96, 1.0, 1.02] * 3
+        few = noise.FEWEST
 
         def seen(*values: float) -> bool | None:
-            verdict = noise.judge(nights, values[0], values[1:], LIMIT)
-            assert verdict is not None
-            return verdict.seen_again
+            verdict = noise.judge(nights, values[0], values[1:], Limit(0.06))
+            return None if verdict is None else verdict.seen_again
 
-        self.assertIsNone(seen(1.15))
-        self.assertIsNone(seen(*[1.15] * noise.AGAIN))
-        self.assertIs(seen(*[1.15] * (1 + noise.AGAIN)), True)
-        self.assertIsNone(seen(1.15, 1.0), "one may be within")
-        self.assertIs(seen(1.15, 1.0, *[1.15] * (noise.AGAIN - 1)), True)
-        self.assertIs(seen(1.15, 1.0, 1.0), False)
-        self.assertIs(seen(1.7, 1.7), True, "what is far beyond all nights needs two")
-        self.assertIsNone(seen(1.7))
+        self.assertIs(seen(1.15), False)
+        self.assertIs(seen(*[1.15] * (few - 1)), False)
+        self.assertIs(seen(*[1.15] * few), True)
+        self.assertIs(seen(1.15, 1.0), False, "one may be within")
+        self.assertIs(seen(1.15, 1.0, *[1.15] * few), False, "and takes two more")
+        self.assertIs(seen(1.15, 1.0, *[1.15] * (few + 2)), True)
+        self.assertIsNone(seen(1.15, 1.0, 1.0))
+        self.assertIsNone(seen(1.0), "what is quiet is cleared by its first")
+        self.assertIs(seen(9.0, 9.0), False, "no one counts for more than MOST")
+        self.assertIs(seen(*[1 / 1.15] * few), True, "faster is as sure as slower")
+
+    def test_a_noisy_check_takes_more_to_clear(self) -> None:
+        chance = random.Random(0)
+        nights = [math.exp(chance.gauss(0, 0.10)) for _ in range(30)]
+        usual, limit = statistics.median(nights), Limit(0.06)
+        self.assertIsNotNone(noise.judge(nights, usual, (), limit))
+        self.assertIsNone(noise.judge(nights, usual, (usual,) * 6, limit))
+        border = usual * 1.065
+        self.assertIsNotNone(noise.judge(nights, border, (border,) * (noise.AGAIN - 1), limit))
+        self.assertIsNone(noise.judge(nights, border, (border,) * noise.AGAIN, limit), "given up")
+
+    def test_the_bounds_hold_for_normal_noise(self) -> None:
+        chance = random.Random(1)
+        called, missed = 0, 0
+        for shift in (0.0, math.log(1.15)):
+            for _ in range(400):
+                nights = [math.exp(chance.gauss(0, 0.05)) for _ in range(30)]
+                values = [math.exp(chance.gauss(shift, 0.05))]
+                while len(values) <= noise.AGAIN:
+                    verdict = noise.judge(nights, values[0], values[1:], Limit(0.06))
+                    if verdict is None or verdict.seen_again:
+                        break
+                    values.append(math.exp(chance.gauss(shift, 0.05)))
+                is_called = verdict is not None and verdict.seen_again and verdict.is_more
+                called += is_called and not shift
+                missed += not is_called and shift > 0
+        self.assertEqual(called, 0)
+        self.assertLess(missed / 400, 0.10)
 
     def test_one_wild_night_moves_nothing(self) -> None:
         self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, (1.2,), LIMIT))
-
-    def test_the_outer_quarter_of_the_nights_counts(self) -> None:
-        """Noise with two humps: a value that a third of the nights have is no news."""
-        nights = [1.0, 1.01, 1.2] * 8
-        self.assertIsNone(noise.judge(nights, 1.2, (), LIMIT))
-        self.assertIsNotNone(noise.judge(nights, 1.22, (), LIMIT))
-        self.assertIsNotNone(noise.judge([1.0, 1.0, 1.01, 0.99, 1.2] * 5, 1.2, (), LIMIT))
 
     def test_far_is_beyond_all_nights_but_accidents(self) -> None:
         nights = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.0] * 3

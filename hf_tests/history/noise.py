@@ -2,16 +2,20 @@
 
 All is judged on logarithms, so that a change is relative and noise that multiplies is even. What a
 check measures differs from process to process, by far more than from trial to trial: by where its
-memory lies, and by who else uses the machine's caches. Such noise has long tails and often two
-humps, so no multiple of a spread bounds it, and one measurement cannot tell a change of 15 % from
-it. Several in fresh processes can. A figure is suspect where it lies in the outer quarter of the
-nights and beyond a threshold that a person cares for; it is then measured again, one process after
-the other, until more than one of them was within, which clears it, or all of `AGAIN` are there. Of
-n measurements like those before, all but one lie in the outer quarter p with a chance of
-n p**(n-1) (1-p) + p**n: 1 in 10,000 for nine. What is far beyond all nights needs two.
+memory lies, by the state of the machine, and by who else uses it. One measurement cannot tell a
+change of 15 % from that. Several in fresh processes can, and how many it takes depends on the
+check: a quiet one is cleared by its first, a noisy one by its third or fourth.
 
-``benchmarks/noise.py`` measures how often that is wrong, with real noise. The constants were chosen
-on every second of its models, but for FAR_SPREADS; it prints both halves.
+So each measurement is evidence, added up until it is enough (Wald's sequential probability ratio
+test, 1945): the logarithm of how much better it fits a figure that has changed by twice the
+threshold than one that has not, by the spread of its own nights. What lies at the threshold says
+nothing. The sum clears the figure at CLEAR and calls it at CALL; what is undecided is measured
+again in a fresh process, up to `AGAIN` times. As the noise has longer tails than the normal
+distribution, no measurement counts for more than MOST: a call takes eight.
+
+`machine_state` says how much of a figure the state of the machine explains; a step is looked for
+in what is left, a drift in the figures as they are. ``benchmarks/noise.py`` measures how often that
+is wrong, with real noise.
 """
 
 from __future__ import annotations
@@ -19,15 +23,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+FALSE_ALARMS = (
+    1 / 3000
+)  # of a figure and night: a job has up to three figures, 1,000 job-nights one
+MISSED = 1 / 10  # of the changes by twice the threshold
+CALL = math.log((1 - MISSED) / FALSE_ALARMS)  # Wald's bounds
+CLEAR = math.log(MISSED / (1 - FALSE_ALARMS))
+MOST = 1.0  # that one measurement says for a change
+FEWEST = math.ceil(CALL / MOST)  # measurements of a figure that is called
+
 WINDOW = 30  # nights that a figure is held against
-AGAIN = 8  # measurements in fresh processes of a figure that stays suspect
-MISSES = 1  # of all its measurements may lie within the history of one that is called
-OUTER = 0.25  # share of the nights on each side that lie in the outer quarter
-OUTER_SPREADS = 0.674  # where that begins in a normal distribution, in spreads
-FAR_SPREADS = 6.0  # beyond all nights: there two measurements are enough
+AGAIN = 16  # measurements in fresh processes of a figure that stays undecided
 SPREADS = 3.0  # how many spreads beyond the median is beyond history for one measurement
 WILD_SPREADS = 12.0  # beyond it a night was an accident: it tells nothing of the others
 PRIOR_SPREAD = 0.08  # of a figure of which nothing is known; counts as much as one night
@@ -51,13 +60,21 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """What the state of the machine explains: logarithms, of the nights before and of tonight's."""
+
+    past: Sequence[float]
+    tonight: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """A figure that is beyond its history.
+    """A figure that is beyond its history, or may be.
 
     ``ratio`` is the median of its measurements by ``usual``, that of ``nights`` nights; ``allowed``
-    the ratio up to which one would have been within. ``drift`` where it came slowly. ``seen_again``
-    is whether the further measurements say the same; None where there were not enough of them to
-    tell. ``is_far`` is whether every one is farther than any night was.
+    the ratio up to which those nights were. ``drift`` where it came slowly. ``seen_again`` is
+    whether the measurements are enough to call it; if not, it takes more of them. ``is_far`` is
+    whether every one is farther than any night was.
     """
 
     ratio: float
@@ -65,7 +82,7 @@ class Verdict:
     allowed: float
     nights: int
     drift: bool = False
-    seen_again: bool | None = None
+    seen_again: bool = False
     is_far: bool = False
 
     @property
@@ -75,20 +92,37 @@ class Verdict:
 
 
 def judge(
-    past: Sequence[float], value: float, again: Sequence[float], limit: Limit
+    past: Sequence[float],
+    value: float,
+    again: Sequence[float],
+    limit: Limit,
+    *,
+    remembered: Sequence[float] | None = None,
+    explained: Callable[[], Explained | None] | None = None,
 ) -> Verdict | None:
     """The verdict on tonight's figure, held against those of earlier nights, oldest first.
 
-    None where it is within its history, or has none. ``again`` are the further measurements.
+    None where it is within its history, or has none. ``past`` are the first measurements of the
+    nights, for those of one process are alike; ``remembered`` are the figures by which the nights
+    are remembered, the same where it is None. ``again`` are tonight's further measurements. All are
+    positive. ``explained`` is asked what the state of the machine explains of what is not within
+    as it stands.
     """
-    known = [figure for figure in past if figure > 0]
-    if not known or value <= 0:
+    if not past or value <= 0:
         return None
-    found = _step(known[-WINDOW:], (value, *again), limit)
+    values = (value, *again)
+    found = _step(past[-WINDOW:], values, limit)
+    state = explained() if found is not None and explained is not None else None
+    if state is not None:
+        found = _step(_without(past, state.past)[-WINDOW:], _without(values, state.tonight), limit)
     if found is None or not found.seen_again:
         # A step that is none may still be a night in which a drift shows.
-        return _drift(known, (value, *again), limit) or found
+        return _drift(past if remembered is None else remembered, values, limit) or found
     return found
+
+
+def _without(values: Sequence[float], explained: Sequence[float]) -> list[float]:
+    return [value / math.exp(log) for value, log in zip(values, explained, strict=True)]
 
 
 def night_value(value: float, again: Sequence[float]) -> float:
@@ -108,41 +142,40 @@ def first_night(values: Sequence[float]) -> int:
 
 def _step(past: Sequence[float], values: Sequence[float], limit: Limit) -> Verdict | None:
     logs = [math.log(figure) for figure in past]
-    middle, least = statistics.median(logs), math.log1p(limit.threshold)
-    shift = math.log(values[0]) - middle
-    if abs(shift) <= least:
+    middle = statistics.median(logs)
+    usual, own = math.exp(middle), spread(logs)
+    least = math.log1p(max(limit.threshold, limit.step / 2 / usual))
+    shifts = [math.log(value) - middle for value in values]
+    sign = max((1, -1), key=lambda way: evidence([way * item for item in shifts], least, own))
+    shifts = [sign * item for item in shifts]
+    said = evidence(shifts, least, own)
+    if said <= CLEAR:
         return None
-    own, sign = spread(logs), 1 if shift > 0 else -1
-    shifts = [sign * (math.log(value) - middle) for value in values]
-    usual = [sign * (log - middle) for log in logs]
-    outer = max(least, OUTER_SPREADS * own, _quantile(usual, 1 - OUTER))
-    if shifts[0] <= outer:
+    farthest = max(least, _farthest([sign * (log - middle) for log in logs], own))
+    size = statistics.median(shifts)
+    seen = said >= CALL
+    is_enough = size > least and abs(math.exp(middle + sign * size) - usual) >= limit.step
+    if not is_enough and (seen or min(shifts) > farthest):
         return None
-    farthest = max(outer, _farthest(usual, own))
-    seen: bool | None = None
-    if sum(item <= outer for item in shifts) > MISSES:
-        seen = False
-    elif len(shifts) > AGAIN or (len(shifts) > 1 and min(shifts) > farthest + FAR_SPREADS * own):
-        seen = True
-    size = sign * statistics.median(shifts)
-    if abs(math.exp(middle + size) - math.exp(middle)) < limit.step:
+    if not seen and len(shifts) > AGAIN:
         return None
     return Verdict(
-        ratio=math.exp(size),
-        usual=math.exp(middle),
-        allowed=math.exp(sign * outer),
+        ratio=math.exp(sign * size),
+        usual=usual,
+        allowed=math.exp(sign * farthest),
         nights=len(past),
         seen_again=seen,
         is_far=min(shifts) > farthest,
     )
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    place = (len(ordered) - 1) * share
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+def evidence(shifts: Sequence[float], least: float, own: float) -> float:
+    """How much better these fit a change by twice ``least`` than none: a logarithm.
+
+    ``shifts`` are measurements as logarithms relative to the usual one, with the standard deviation
+    ``own``; what lies far below clears and does no more.
+    """
+    return sum(max(CLEAR, min(MOST, 2 * least * (item - least) / own**2)) for item in shifts)
 
 
 def _farthest(usual: Sequence[float], own: float) -> float:

@@ -13,7 +13,7 @@ from hf_tests import outcome
 from hf_tests.history import query
 from hf_tests.history.query import Change, Trend
 from hf_tests.history.record import Check, Record, Run
-from hf_tests.nightly.figures import FigureChange, Figures, Thresholds
+from hf_tests.nightly.figures import CommonChange, FigureChange, Figures, Thresholds
 
 NIGHTS = 32  # runs of the history that a comparison looks at
 PARITY_FACTOR = 3.0  # beyond it an error relative to the reference is called changed
@@ -52,7 +52,8 @@ class Comparison:
     """All that differs between two runs. Each list is in the order of models and checks.
 
     ``worse`` and ``better`` were seen in several measurements, ``unsure`` in too few;
-    ``still_worse`` began before the base. ``not_compared`` counts figures by the reason why they
+    ``still_worse`` began before the base; ``together`` is what all checks of a device did beyond
+    all nights before. ``not_compared`` counts figures by the reason why they
     were not.
     """
 
@@ -66,6 +67,7 @@ class Comparison:
     better: tuple[FigureChange, ...] = ()
     unsure: tuple[FigureChange, ...] = ()
     still_worse: tuple[FigureChange, ...] = ()
+    together: tuple[CommonChange, ...] = ()
     predictions: tuple[Difference, ...] = ()
     parity: tuple[Difference, ...] = ()
     models_new: tuple[str, ...] = ()
@@ -80,7 +82,8 @@ class Comparison:
     @property
     def is_regression(self) -> bool:
         """Whether the newer run is worse: a new failure, or a figure that was seen to be."""
-        return bool(self.new_failures or self.worse)
+        slower = any(item.is_more and item.seen_again for item in self.together)
+        return bool(self.new_failures or self.worse or slower)
 
     @property
     def has_changed(self) -> bool:
@@ -88,8 +91,9 @@ class Comparison:
         return any(
             getattr(self, name)
             for name in (
-                "new_failures", "fixed", "newly_skipped", "worse", "better", "predictions",
-                "parity", "models_new", "models_gone", "checks_gone", "versions", "machine",
+                "new_failures", "fixed", "newly_skipped", "worse", "better", "together",
+                "predictions", "parity", "models_new", "models_gone",
+                "checks_gone", "versions", "machine",
             )
         )  # fmt: skip
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hf_tests import latency, outcome
 from hf_tests.history import noise, query
-from hf_tests.history.metrics import JUDGED, SPEED, Metric
-from hf_tests.history.noise import Limit, Verdict
+from hf_tests.history.machine_state import CONTROLS, FEWEST_MODELS, MachineState
+from hf_tests.history.metrics import JUDGED, LATENCY, SPEED, Metric
+from hf_tests.history.noise import Explained, Limit, Verdict
 from hf_tests.history.query import Change, Point, Trend
 from hf_tests.history.record import Check, Condition, Record
 
+CheckName = tuple[str, str, str]
+"""Model, key and variant."""
+
+TONIGHT = "tonight"
 BUSY_SHARE = 0.5  # of a run's jobs that could tell; then the rest of them are busy too
 
 NOT_BEFORE = "not measured before"
@@ -61,10 +66,23 @@ class FigureChange:
     changes: tuple[Change, ...] = ()
 
 
+@dataclass(frozen=True)
+class CommonChange:
+    """All checks of a device slower or faster together than in any of the nights before."""
+
+    device: str
+    ratio: float
+    allowed: float
+    nights: int
+    is_more: bool
+    seen_again: bool
+
+
 class Figures:
     """Every judged figure of the newer run against its history up to the base.
 
-    ``suspects`` are those, by model and key, that need one more measurement to be judged.
+    ``suspects`` are those, by model and key, that need one more measurement to be judged, and with
+    them the quickest models, which feel the state of the machine most and so tell it.
     """
 
     def __init__(
@@ -93,10 +111,15 @@ class Figures:
         lists: dict[str, list[FigureChange]] = defaultdict(list)
         reasons: Counter[str] = Counter()
         compared = 0
-        for name, check in after.items():
-            if check.status not in (outcome.PASSED, outcome.EXPECTED_FAILURE):
-                continue
-            points, reason = self._past(check, before.get(name))
+        measured = {
+            name: check
+            for name, check in after.items()
+            if check.status in (outcome.PASSED, outcome.EXPECTED_FAILURE)
+        }
+        pasts = {name: self._past(check, before.get(name)) for name, check in measured.items()}
+        state = self._state(measured, {name: points for name, (points, _) in pasts.items()})
+        for name, check in measured.items():
+            points, reason = pasts[name]
             for metric in JUDGED:
                 value = check.figures.get(metric.key)
                 if value is None or math.isinf(metric.threshold):
@@ -107,7 +130,7 @@ class Figures:
                     reasons[BUSY if busy else reason or NOT_BEFORE] += 1
                     continue
                 compared += 1
-                change = self._change(check, metric, past)
+                change = self._change(check, metric, past, state)
                 if change is not None:
                     lists[change[0]].append(change[1])
         kinds = ("worse", "better", "unsure", "still_worse")
@@ -117,8 +140,21 @@ class Figures:
             for item in lists[kind]
             if len(item.again) < noise.AGAIN
         }
+        if self.suspects:
+            self.suspects |= self._controls(measured, state)
         return {
             **{kind: tuple(lists[kind]) for kind in kinds},
+            "together": tuple(
+                CommonChange(
+                    device,
+                    found.ratio,
+                    found.allowed,
+                    found.nights,
+                    found.is_more,
+                    found.seen_again,
+                )
+                for device, found in state.common.items()
+            ),
             "compared": compared,
             "not_compared": dict(reasons.most_common()),
         }
@@ -164,25 +200,83 @@ class Figures:
             if metric.group == SPEED and (point.run_id, check.model, check.device) in self._busy:
                 continue
             if point.again:
-                value = noise.night_value(value, _measured(metric, point.again))
+                further = [figure for _, figure in _again(metric, point.again)]
+                value = noise.night_value(value, further)
             found.append((point, value))
         return found
 
+    def _state(
+        self, measured: Mapping[CheckName, Check], pasts: Mapping[CheckName, Sequence[Point]]
+    ) -> MachineState:
+        """The state of the machine, as the latencies up to the base and the newer run's tell it."""
+        figures: dict[tuple[str, str, str], dict[Hashable, float]] = {}
+        nights: dict[str, str] = {}
+        times = 0
+        for name, check in measured.items():
+            value = check.figures.get(LATENCY.key)
+            if value is None or self._is_busy(self._new.id, check):
+                continue
+            points = self._up_to_base(self._values(pasts[name], LATENCY, check))
+            nights |= {point.run_id: point.started for point, _ in points}
+            times = max(times, len(check.again))
+            figures[_in_state(check)] = {
+                **{point.run_id: point.figures[LATENCY.key] or 0.0 for point, _ in points},
+                TONIGHT: value,
+                **dict(_again(LATENCY, check.again)),
+            }
+        past = sorted(nights, key=lambda run_id: (nights[run_id], run_id))
+        return MachineState(figures, past, (TONIGHT, *range(times)), self._limit("", LATENCY))
+
+    def _controls(
+        self, measured: Mapping[CheckName, Check], state: MachineState
+    ) -> set[tuple[str, str]]:
+        """All checks of the quickest models, where the machine's state is made use of."""
+        checks: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        quickest: dict[str, float] = {}
+        for check in measured.values():
+            value = check.figures.get(LATENCY.key)
+            if value is not None and not check.variant and _in_state(check) in state:
+                checks[check.model].add((check.model, check.key))
+                quickest[check.model] = min(value, quickest.get(check.model, math.inf))
+        if len(quickest) <= FEWEST_MODELS:
+            return set()
+        models = sorted(quickest, key=quickest.__getitem__)[:CONTROLS]
+        return {name for model in models for name in checks[model]}
+
+    def _up_to_base(self, past: Sequence[tuple[Point, float]]) -> list[tuple[Point, float]]:
+        if not self._base.id:
+            return list(past)
+        until = self._base.started, self._base.id
+        return [item for item in past if (item[0].started, item[0].run_id) <= until]
+
     def _change(
-        self, check: Check, metric: Metric, past: Sequence[tuple[Point, float]]
+        self,
+        check: Check,
+        metric: Metric,
+        past: Sequence[tuple[Point, float]],
+        state: MachineState,
     ) -> tuple[str, FigureChange] | None:
-        value, again = check.figures[metric.key], _measured(metric, check.again)
+        value = check.figures[metric.key]
+        places = [place for place, _ in _again(metric, check.again)]
+        again = tuple(figure for _, figure in _again(metric, check.again))
         limit = self._limit(check.model, metric)
-        until = (self._base.started, self._base.id) if self._base.id else None
-        old = [
-            (point, figure)
-            for point, figure in past
-            if until is None or (point.started, point.run_id) <= until
-        ]
-        verdict = noise.judge([figure for _, figure in old], value, again, limit)
-        if verdict is None or verdict.seen_again is False:
+        old = self._up_to_base(past)
+
+        def explained() -> Explained | None:
+            nights = [point.run_id for point, _ in old]
+            return state.explained(_in_state(check), nights, places)
+
+        verdict = noise.judge(
+            [point.figures[metric.key] or 0.0 for point, _ in old],
+            value,
+            again,
+            limit,
+            remembered=[figure for _, figure in old],
+            explained=explained if metric is LATENCY else None,
+        )
+        if verdict is None:
             return None
-        is_old = _is_old(old, verdict)
+        is_old = (verdict.seen_again or verdict.is_far) and _is_old(old, verdict)
         series = [*(figure for _, figure in past), noise.night_value(value, again)]
         place = noise.first_night(series)
         if not is_old and not verdict.drift:
@@ -220,7 +314,7 @@ def _kind(verdict: Verdict, metric: Metric, is_old: bool) -> str:
     is_worse = verdict.is_more == metric.more_is_worse
     if is_old:
         return "still_worse" if is_worse else "still_better"
-    if verdict.seen_again is None:
+    if not verdict.seen_again:
         return "unsure" if verdict.is_far else "suspect"
     return "worse" if is_worse else "better"
 
@@ -230,22 +324,29 @@ def _is_old(nights: Sequence[tuple[Point, float]], verdict: Verdict) -> bool:
 
     One alone may have been an accident, unless it was measured again then.
     """
+    whole = math.log(verdict.ratio)
     if verdict.drift:
         lately = nights[-noise.DRIFT_FRESH :]
-        return any(len(point.again) >= noise.AGAIN for point, _ in lately)
-    whole = math.log(verdict.ratio)
+        return any(
+            len(point.again) >= noise.FEWEST - 1 and math.log(figure / verdict.usual) / whole > 0.5
+            for point, figure in lately
+        )
     gone = [math.log(figure / verdict.usual) / whole > 0.5 for _, figure in nights[-2:]]
     return gone[-1] and (all(gone) or bool(nights[-1][0].again))
 
 
-def _measured(metric: Metric, again: Sequence[Mapping[str, float]]) -> tuple[float, ...]:
-    """The further measurements of a figure, without those beside busy processes."""
-    return tuple(
-        value
-        for figures in again
+def _again(metric: Metric, again: Sequence[Mapping[str, float]]) -> list[tuple[int, float]]:
+    """The further measurements of a figure by their place, without those beside busy processes."""
+    return [
+        (place, value)
+        for place, figures in enumerate(again)
         if (value := figures.get(metric.key)) is not None
         and (metric.group != SPEED or (figures.get("busy_cores") or 0.0) <= latency.BUSY_CORES)
-    )
+    ]
+
+
+def _in_state(check: Check) -> tuple[str, str, str]:
+    return check.model, check.device, f"{check.key} {check.variant}"
 
 
 Row = tuple[str, str, str, Mapping[str, float | None]]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from hf_tests.history.metrics import BY_NAME, MEMORY, SPEED
 from hf_tests.history.query import Change
 from hf_tests.nightly.compare import Comparison, Difference, StatusChange
-from hf_tests.nightly.figures import FigureChange
+from hf_tests.nightly.figures import CommonChange, FigureChange
 from hf_tests.nightly.wording import WIDTH, one_line, status_words, wrapped
 
 SHOWN = 15  # entries of a section; the JSON has all
@@ -50,6 +50,7 @@ def sections(found: Comparison) -> list[Section]:
     worse, better, unsure = found.worse, found.better, found.unsure
     every: list[Section] = [
         ("New failures", [_status(item) for item in found.new_failures]),
+        ("Everything slower or faster", [_together(item) for item in found.together]),
         ("Slower", [_figure(item) for item in _of(worse, SPEED)]),
         ("More memory", [_figure(item) for item in _of(worse, MEMORY)]),
         ("Fixed", [_status(item) for item in found.fixed]),
@@ -134,6 +135,16 @@ def _figure(item: FigureChange) -> str:
     if item.changes:
         more += f": {_changes(item.changes)}"
     return f"{words}\n{more}"
+
+
+def _together(item: CommonChange) -> str:
+    way = "slower" if item.is_more else "faster"
+    words = f"{item.device}: everything is {way}, by {abs(item.ratio - 1):.0%} at the median"
+    seen = "seen again" if item.seen_again else "not measured again"
+    return (
+        f"{words}\n{seen}; within {item.allowed:.2f}x in {item.nights} nights; the machine is "
+        "another, or what all checks use"
+    )
 
 
 def _changes(changes: Sequence[Change]) -> str:

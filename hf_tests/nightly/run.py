@@ -35,7 +35,8 @@ INTERRUPTED = 130
 Check = tuple[str, str, str]
 """Model, device and method of a check."""
 
-FEW_JOBS = 10  # or a tenth of the run's: those that are run more than once again
+BUSY_TIMES = 4  # measurements that may be spoilt by other processes, and are made once more
+FEW_JOBS = 20  # or a tenth of the run's: those that are run more than once again
 
 TESTED = frozenset(outcome.STATUSES) - {outcome.SKIPPED}
 
@@ -133,7 +134,7 @@ def execute(
             report.add(item)
         report.close()
         if conduct.rerun_failed:
-            for attempt in range(2, 2 + noise.AGAIN):
+            for attempt in range(2, 2 + noise.AGAIN + BUSY_TIMES):
                 slow: Collection[Check] = ()
                 if suspects is not None and not interruption.requested:
                     write_run(folder, report.outcomes, report.machine, described)

@@ -1,0 +1,227 @@
+"""What the state of the machine explains of a night's latencies: all checks of a night tell of it.
+
+A machine has hours in which short calls take longer, by how soon its cores wake or by what its
+neighbours do. Some checks feel it by half, others not at all, and each by much the same every time.
+So nights are alike in which the checks of all other models deviated alike, and a check is expected
+to deviate as it did in the nights that tonight is like: ridge regression in its dual form, with the
+mean product of two nights' deviations as their likeness (kernel), which needs as many nights as
+there are and not as many as there are checks. A check's own model is never asked, for what makes
+that slower is what is looked for. What a past night is expected to be leaves that night itself out.
+
+Nothing is explained beyond what the nights before were explained by. A night that is slower as a
+whole than any before it is not explained at all: `common` gives it to be told.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from operator import mul
+
+from hf_tests.history import noise
+from hf_tests.history.noise import Explained, Limit, Verdict
+
+RIDGE = 1.0  # the likeness of a night that deviates by one spread: so much is noise of one check
+CLIP = 3.0  # spreads beyond which a deviation is an accident, or a change of that check alone
+DEVIATIONS = 2.563  # between the first and the last tenth of a normal distribution
+FEWEST_NIGHTS = 10
+FEWEST_MODELS = 4  # beside a check's own; of which a further measurement needs half
+CONTROLS = 5  # models that are measured again beside what is suspect
+
+Row = Hashable
+"""A night, or tonight's main or one further measurement: what is measured at the same time."""
+
+Name = tuple[str, str, str]
+"""Model, device and key of a check."""
+
+
+class MachineState:
+    """The latencies of all checks in the nights before and tonight.
+
+    ``figures`` has each check's by row, in seconds, of those that may be compared; ``past`` are the
+    nights' rows, oldest first, ``tonight`` the row of the main measurement and those of the further
+    ones in their order.
+    """
+
+    def __init__(
+        self,
+        figures: Mapping[Name, Mapping[Row, float]],
+        past: Sequence[Row],
+        tonight: Sequence[Row],
+        limit: Limit,
+    ) -> None:
+        self._past, self._tonight, self._limit = tuple(past), tuple(tonight), limit
+        self._logs: dict[Name, dict[Row, float]] = {}
+        self._spreads: dict[Name, float] = {}
+        for name, values in figures.items():
+            known = [math.log(values[row]) for row in self._past if values.get(row, 0) > 0]
+            if len(known) < FEWEST_NIGHTS:
+                continue
+            middle = statistics.median(known)
+            self._spreads[name] = _wide_spread(known)
+            self._logs[name] = {
+                row: math.log(value) - middle for row, value in values.items() if value > 0
+            }
+        self._sums: dict[frozenset[Row], tuple[float, int]] = {}
+        self._inverses: dict[tuple[str, tuple[Row, ...]], list[list[float]]] = {}
+        self._by_model: dict[str, list[Name]] = defaultdict(list)
+        for name in self._logs:
+            self._by_model[name[0]].append(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there are enough nights of a check for it to tell of the machine's state."""
+        return name in self._logs
+
+    @functools.cached_property
+    def common(self) -> dict[str, Verdict]:
+        """By device, by how much tonight's checks are all slower or faster than in any night.
+
+        By the median of all measurements of at least half of them; seen again where there were
+        further ones.
+        """
+        found = {}
+        for device in sorted({name[1] for name in self._logs}):
+            levels = [self._level(device, row) for row in self._past]
+            first, *further = (self._level(device, row) for row in self._tonight)
+            past = [level for level in levels if level is not None]
+            if first is None or len(past) < FEWEST_NIGHTS:
+                continue
+            again = [level for level in further if level is not None]
+            middle, own = statistics.median(past), noise.spread(past)
+            shift = statistics.median((first, *again)) - middle
+            sign = math.copysign(1, shift)
+            farthest = max(
+                math.log1p(self._limit.threshold),
+                noise.SPREADS * own,
+                own + max(sign * (level - middle) for level in past),
+            )
+            if abs(shift) > farthest:
+                found[device] = Verdict(
+                    ratio=math.exp(shift),
+                    usual=math.exp(middle),
+                    allowed=math.exp(sign * farthest),
+                    nights=len(past),
+                    seen_again=bool(again),
+                    is_far=True,
+                )
+        return found
+
+    def explained(self, name: Name, past: Sequence[Row], again: Sequence[Row]) -> Explained | None:
+        """What of a check's figures on these nights, tonight and again the machine explains.
+
+        None where it is not known, or tonight is beyond all nights as a whole.
+        """
+        own = self._logs.get(name)
+        if (
+            own is None
+            or name[1] in self.common
+            or len(past) < FEWEST_NIGHTS
+            or len(self._by_model) <= FEWEST_MODELS
+        ):
+            return None
+        inverse = self._inverse(name[0], tuple(past))
+        far = CLIP * self._spreads[name]
+        deviations = [max(-far, min(far, own[row])) for row in past]
+        weights = [sum(map(mul, line, deviations)) for line in inverse]
+        # Of a linear smoother, what is expected of a point by all others (Allen 1974, PRESS).
+        expected = [
+            deviation - weight / inverse[place][place]
+            for place, (deviation, weight) in enumerate(zip(deviations, weights, strict=True))
+        ]
+        least, most = min(expected), max(expected)
+        now: list[float] = []
+        for row in (self._tonight[0], *again):
+            if now and not self._is_known(name[0], row):
+                now.append(now[0])
+                continue
+            likeness = (self._likeness(name[0], row, night) for night in past)
+            now.append(max(least, min(most, sum(map(mul, likeness, weights)))))
+        return Explained(expected, now)
+
+    def _level(self, device: str, row: Row) -> float | None:
+        """The median deviation of a device's checks; None where less than half were measured."""
+        names = [name for name in self._logs if name[1] == device]
+        known = [self._logs[name][row] for name in names if row in self._logs[name]]
+        models = {name[0] for name in names}
+        if len(models) <= FEWEST_MODELS or 2 * len(known) < len(names):
+            return None
+        return statistics.median(known)
+
+    def _is_known(self, model: str, row: Row) -> bool:
+        others = (names for other, names in self._by_model.items() if other != model)
+        known = sum(any(row in self._logs[name] for name in names) for names in others)
+        return 2 * known >= FEWEST_MODELS
+
+    def _inverse(self, model: str, rows: tuple[Row, ...]) -> list[list[float]]:
+        """That of the ridge's matrix, which is positive definite whatever was not measured."""
+        key = model, rows
+        if key not in self._inverses:
+            counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in rows]
+            matrix = [
+                [
+                    self._shared(model, one, other)[0] / (first * second)
+                    for other, second in zip(rows, counts, strict=True)
+                ]
+                for one, first in zip(rows, counts, strict=True)
+            ]
+            for place in range(len(rows)):
+                matrix[place][place] += RIDGE
+            self._inverses[key] = _inverted(matrix)
+        return self._inverses[key]
+
+    def _likeness(self, model: str, one: Row, other: Row) -> float:
+        total, count = self._shared(model, one, other)
+        return total / count if count else 0.0
+
+    def _shared(self, model: str, one: Row, other: Row) -> tuple[float, int]:
+        """The sum of the products of two nights' deviations, in spreads, and how many there are.
+
+        Those of the model are not among them.
+        """
+        key = frozenset((one, other))
+        first, second = self._scaled[one], self._scaled[other]
+        if key not in self._sums:
+            shared = first.keys() & second.keys()
+            self._sums[key] = sum(first[name] * second[name] for name in shared), len(shared)
+        total, count = self._sums[key]
+        own = [name for name in self._by_model[model] if name in first and name in second]
+        return total - sum(first[name] * second[name] for name in own), count - len(own)
+
+    @functools.cached_property
+    def _scaled(self) -> dict[Row, dict[Name, float]]:
+        found: dict[Row, dict[Name, float]] = {row: {} for row in (*self._past, *self._tonight)}
+        for name, logs in self._logs.items():
+            own = self._spreads[name]
+            for row, log in logs.items():
+                if row in found:
+                    found[row][name] = max(-CLIP, min(CLIP, log / own))
+        return found
+
+
+def _wide_spread(logs: Sequence[float]) -> float:
+    """The standard deviation by the middle eight tenths: two humps are no accident."""
+    tenths = statistics.quantiles(logs, n=10)
+    return max(noise.LEAST_SPREAD, (tenths[-1] - tenths[0]) / DEVIATIONS)
+
+
+def _inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The inverse of a positive definite matrix, by Gauss and Jordan without pivoting."""
+    size = len(matrix)
+    rows = [
+        [*line, *(float(place == column) for column in range(size))]
+        for place, line in enumerate(matrix)
+    ]
+    for place in range(size):
+        scale = rows[place][place]
+        pivot = [item / scale for item in rows[place]]
+        for other in range(size):
+            factor = rows[other][place]
+            if other != place and factor:
+                rows[other] = [
+                    item - factor * own for item, own in zip(rows[other], pivot, strict=True)
+                ]
+        rows[place] = pivot
+    return [line[size:] for line in rows]

@@ -1,0 +1,196 @@
+"""What the state of the machine explains of a night, and what it must not explain away."""
+
+from __future__ import annotations
+
+import math
+import random
+import unittest
+
+from hf_tests.history import noise, query
+from hf_tests.history.machine_state import FEWEST_NIGHTS, MachineState, Name
+from hf_tests.history.noise import Limit
+from hf_tests.nightly import choice, compare, morning
+from tests import nights, support
+
+LIMIT = Limit(0.06)
+COUNT = 24
+SLOW = {2, 3, 8, 9, 13, 14, 15, 17}  # nights in which the machine was in another state
+TONIGHT = "tonight"
+MODELS = 8
+
+
+class TestState(unittest.TestCase):
+    """Eight models of two checks; in a third of the nights each is slower by its own factor."""
+
+    def setUp(self) -> None:
+        self.chance = random.Random(3)
+        self.names: list[Name] = [
+            (f"model-{place}", "cpu", key) for place in range(MODELS) for key in ("one", "two")
+        ]
+        self.feels = {name: 0.02 + 0.03 * place for place, name in enumerate(self.names)}
+
+    def figures(
+        self, slow: bool, factors: dict[Name, float] | None = None
+    ) -> dict[Name, dict[object, float]]:
+        """The latencies of the nights and of tonight, which is slow or not."""
+        return {
+            name: {
+                night: math.exp(
+                    self.feels[name] * (slow if night == TONIGHT else night in SLOW)
+                    + self.chance.gauss(0, 0.01)
+                )
+                * ((factors or {}).get(name, 1.0) if night == TONIGHT else 1.0)
+                for night in (*range(COUNT), TONIGHT)
+            }
+            for name in self.names
+        }
+
+    def judged(
+        self, figures: dict[Name, dict[object, float]], name: Name, aware: bool = True
+    ) -> noise.Verdict | None:
+        """The verdict on tonight's figure, measured again as often as it takes, all alike."""
+        state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)
+        own = figures[name]
+        past = [own[night] for night in range(COUNT)]
+        again = [own[TONIGHT]] * noise.AGAIN
+
+        def explained() -> noise.Explained | None:
+            return state.explained(name, range(COUNT), [TONIGHT] * noise.AGAIN) if aware else None
+
+        return noise.judge(past, own[TONIGHT], again, LIMIT, explained=explained)
+
+    def test_a_slow_night_like_others_is_no_news(self) -> None:
+        figures = self.figures(slow=True)
+        state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)
+        self.assertEqual(state.common, {})
+        alarms = {True: 0, False: 0}
+        for name in self.names:
+            found = state.explained(name, range(COUNT), ())
+            assert found is not None
+            self.assertAlmostEqual(found.tonight[0], self.feels[name], delta=0.05)
+            for aware in alarms:
+                alarms[aware] += self.judged(figures, name, aware) is not None
+        self.assertEqual(alarms[True], 0)
+        self.assertGreater(alarms[False], 3, "else there is nothing to explain")
+
+    def test_a_change_between_two_humps_is_found(self) -> None:
+        for slow in (False, True):
+            for name in self.names:
+                verdict = self.judged(self.figures(slow, {name: 1.18}), name)
+                self.assertTrue(verdict and verdict.seen_again and verdict.is_more, (slow, name))
+
+    def test_a_model_does_not_explain_itself(self) -> None:
+        both = dict.fromkeys(self.names[:2], 1.5)
+        figures = self.figures(False, both)
+        state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)
+        found = state.explained(self.names[0], range(COUNT), ())
+        assert found is not None
+        self.assertLess(abs(found.tonight[0]), 0.03)
+        verdict = self.judged(figures, self.names[0])
+        self.assertTrue(verdict and verdict.seen_again)
+
+    def test_what_slows_everything_is_told_and_not_explained(self) -> None:
+        figures = self.figures(False, dict.fromkeys(self.names, 2.0))
+        state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)
+        self.assertAlmostEqual(state.common["cpu"].ratio, 2.0, delta=0.2)
+        self.assertFalse(state.common["cpu"].seen_again, "measured once")
+        self.assertIsNone(state.explained(self.names[0], range(COUNT), ()))
+        again = {name: {**values, "again": values[TONIGHT]} for name, values in figures.items()}
+        state = MachineState(again, range(COUNT), (TONIGHT, "again"), LIMIT)
+        self.assertTrue(state.common["cpu"].seen_again)
+        gone = {name: {**values, "again": values[0]} for name, values in figures.items()}
+        state = MachineState(gone, range(COUNT), (TONIGHT, "again", "again"), LIMIT)
+        self.assertEqual(state.common, {}, "the further measurements say that it has gone")
+
+    def test_no_more_is_explained_than_ever_was(self) -> None:
+        """Half of the checks, twice as slow: the others' states do not reach that far."""
+        slower = dict.fromkeys(self.names[::2], 2.0)
+        for name in self.names[::2]:
+            verdict = self.judged(self.figures(False, slower), name)
+            self.assertTrue(verdict and verdict.seen_again and verdict.is_more, name)
+
+    def test_too_little_is_known(self) -> None:
+        figures = self.figures(slow=True)
+        few = MachineState(figures, range(FEWEST_NIGHTS - 1), (TONIGHT,), LIMIT)
+        self.assertNotIn(self.names[0], few)
+        self.assertIsNone(few.explained(self.names[0], range(FEWEST_NIGHTS - 1), ()))
+        alone = {name: values for name, values in figures.items() if name[0] < "model-4"}
+        state = MachineState(alone, range(COUNT), (TONIGHT,), LIMIT)
+        self.assertIsNone(state.explained(self.names[0], range(COUNT), ()))
+
+    def test_what_was_not_measured(self) -> None:
+        """Checks that lack nights, and further measurements of a few models or of none."""
+        figures = self.figures(slow=True)
+        for name in self.names:
+            for night in self.chance.sample(range(COUNT), 6):
+                figures[name].pop(night)
+        for name in self.names[:10]:
+            figures[name]["again"] = math.exp(self.chance.gauss(0, 0.01))
+        state = MachineState(figures, range(COUNT), (TONIGHT, "again", "never"), LIMIT)
+        name = self.names[-1]
+        known = [night for night in range(COUNT) if night in figures[name]]
+        found = state.explained(name, known, ("again", "never"))
+        assert found is not None
+        tonight, again, never = found.tonight
+        self.assertGreater(tonight, 0.3)
+        self.assertLess(abs(again), 0.1, "the machine had changed by then")
+        self.assertEqual(never, tonight, "nothing else is known")
+
+
+class TestMorning(unittest.TestCase):
+    """Nights of six models, in the suite's own files."""
+
+    def setUp(self) -> None:
+        self.results = support.temporary_folder(self)
+        self.chance = random.Random(0)
+        self.models = [
+            model.id for model in support.shipped().models if model.task == "text-generation"
+        ][:6]
+        for day in range(1, 13):
+            self.night(day)
+
+    def night(self, day: int, again: float | None = None, **factors: float) -> None:
+        """One night; ``factors`` by the number of the model, or of all."""
+        checks = []
+        for place, model in enumerate(self.models):
+            factor = factors.get("all", factors.get(f"model_{place}", 1.0))
+            value = 0.01 * (place + 1) * factor * math.exp(self.chance.gauss(0, 0.01))
+            check = nights.timed(value, model, "from_pretrained")
+            if again is not None:
+                check = nights.measured_again(check, value * again, noise.AGAIN)
+            checks.append(check)
+        nights.write(self.results, day, checks)
+
+    def compared(self) -> compare.Comparison:
+        with query.opened(self.results) as history:
+            return compare.compare(*choice.pair(history, None, None), history.trends(last=40))
+
+    def test_everything_slower_is_one_finding(self) -> None:
+        self.night(13)
+        self.assertEqual(self.compared().together, ())
+        self.night(14, all=1.15, again=1.0)
+        found = self.compared()
+        (item,) = found.together
+        self.assertAlmostEqual(item.ratio, 1.15, delta=0.03)
+        self.assertTrue(item.seen_again and item.is_more and found.is_regression)
+        words = morning.text(found)
+        self.assertIn("Everything slower or faster (1)", words)
+        self.assertIn("cpu: everything is slower, by 15% at the median", words)
+        self.assertEqual(len(found.worse), len(self.models), "and each is said")
+
+    def test_suspects_bring_the_quickest_models(self) -> None:
+        def suspects() -> set[str]:
+            with query.opened(self.results) as history:
+                new = choice.named(history, "latest")
+                return {model for model, *_ in compare.suspects(new, history.trends(last=40))}
+
+        self.night(13)
+        self.assertEqual(suspects(), set())
+        self.night(14, model_5=1.3)
+        self.assertEqual(suspects(), set(self.models), "five of them, and the slow one")
+        self.night(15, model_2=1.3)
+        self.assertEqual(suspects(), set(self.models[:5]))
+
+
+if __name__ == "__main__":
+    unittest.main()
