@@ -224,8 +224,10 @@ class TestNoise(unittest.TestCase):
         self.assertIsNotNone(noise.judge(nights, usual, (), limit))
         self.assertIsNone(noise.judge(nights, usual, (usual,) * 6, limit))
         border = usual * 1.065
-        self.assertIsNotNone(noise.judge(nights, border, (border,) * (noise.AGAIN - 1), limit))
-        self.assertIsNone(noise.judge(nights, border, (border,) * noise.AGAIN, limit), "given up")
+        left = noise.AGAIN - noise.FEWEST
+        self.assertIsNotNone(noise.judge(nights, border, (border,) * left, limit))
+        hopeless = noise.judge(nights, border, (border,) * (left + 2), limit)
+        self.assertIsNone(hopeless, "what is left could not call it")
 
     def test_the_bounds_hold_for_normal_noise(self) -> None:
         chance = random.Random(1)

@@ -178,18 +178,31 @@ class TestMorning(unittest.TestCase):
         self.assertIn("cpu: everything is slower, by 15% at the median", words)
         self.assertEqual(len(found.worse), len(self.models), "and each is said")
 
-    def test_suspects_bring_the_quickest_models(self) -> None:
-        def suspects() -> set[str]:
-            with query.opened(self.results) as history:
-                new = choice.named(history, "latest")
-                return {model for model, *_ in compare.suspects(new, history.trends(last=40))}
+    def suspects(self) -> set[str]:
+        """The models that the newest run is to measure again."""
+        with query.opened(self.results) as history:
+            new = choice.named(history, "latest")
+            return {model for model, *_ in compare.suspects(new, history.trends(last=40))}
 
+    def test_suspects_bring_the_quickest_models(self) -> None:
         self.night(13)
-        self.assertEqual(suspects(), set())
+        self.assertEqual(self.suspects(), set())
         self.night(14, model_5=1.3)
-        self.assertEqual(suspects(), set(self.models), "five of them, and the slow one")
+        self.assertEqual(self.suspects(), set(self.models), "five of them, and the slow one")
         self.night(15, model_2=1.3)
-        self.assertEqual(suspects(), set(self.models[:5]))
+        self.assertEqual(self.suspects(), set(self.models[:5]))
+
+    def test_a_slow_night_is_known_and_a_slow_model_in_it_is_seen(self) -> None:
+        slow = {f"model_{place}": 1.18 + 0.01 * place for place in range(6)}
+        for day in range(13, 25):
+            self.night(day, **(slow if day in (13, 16, 17, 20) else {}))
+        self.night(25, **slow)
+        self.assertEqual(self.suspects(), set())
+        self.assertEqual(self.compared().together, ())
+        self.night(26, again=1.0, **{**slow, "model_1": slow["model_1"] * 1.25})
+        (found,) = self.compared().worse
+        self.assertEqual(found.model, self.models[1])
+        self.assertAlmostEqual(found.ratio, 1.25, delta=0.06)
 
 
 if __name__ == "__main__":
