@@ -66,6 +66,7 @@ class MachineState:
                 row: math.log(value) - middle for row, value in values.items() if value > 0
             }
         self._sums: dict[frozenset[Row], tuple[float, int]] = {}
+        self._products: dict[tuple[Row, ...], list[list[float]]] = {}
         self._inverses: dict[tuple[str, tuple[Row, ...]], list[list[float]]] = {}
         self._by_model: dict[str, list[Name]] = defaultdict(list)
         for name in self._logs:
@@ -159,15 +160,25 @@ class MachineState:
         """That of the ridge's matrix, which is positive definite whatever was not measured."""
         key = model, rows
         if key not in self._inverses:
-            counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in rows]
-            matrix = [
-                [
-                    self._shared(model, one, other)[0] / (first * second)
-                    for other, second in zip(rows, counts, strict=True)
+            if rows not in self._products:
+                self._products[rows] = [
+                    [self._shared("", one, other)[0] for other in rows] for one in rows
                 ]
-                for one, first in zip(rows, counts, strict=True)
+            own = [
+                [self._scaled[row].get(name, 0.0) for row in rows] for name in self._by_model[model]
             ]
-            for place in range(len(rows)):
+            counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in rows]
+            matrix = []
+            for place, line in enumerate(self._products[rows]):
+                for deviations in own:
+                    factor = deviations[place]
+                    line = [
+                        item - factor * other for item, other in zip(line, deviations, strict=True)
+                    ]
+                scale = counts[place]
+                matrix.append(
+                    [item / (scale * other) for item, other in zip(line, counts, strict=True)]
+                )
                 matrix[place][place] += RIDGE
             self._inverses[key] = _inverted(matrix)
         return self._inverses[key]
@@ -187,7 +198,8 @@ class MachineState:
             shared = first.keys() & second.keys()
             self._sums[key] = sum(first[name] * second[name] for name in shared), len(shared)
         total, count = self._sums[key]
-        own = [name for name in self._by_model[model] if name in first and name in second]
+        names = self._by_model.get(model, ())
+        own = [name for name in names if name in first and name in second]
         return total - sum(first[name] * second[name] for name in own), count - len(own)
 
     @functools.cached_property
@@ -208,20 +220,16 @@ def _wide_spread(logs: Sequence[float]) -> float:
 
 
 def _inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
-    """The inverse of a positive definite matrix, by Gauss and Jordan without pivoting."""
-    size = len(matrix)
-    rows = [
-        [*line, *(float(place == column) for column in range(size))]
-        for place, line in enumerate(matrix)
-    ]
-    for place in range(size):
+    """The inverse of a positive definite matrix, by Gauss and Jordan in place, without pivoting."""
+    rows = [list(line) for line in matrix]
+    for place in range(len(rows)):
         scale = rows[place][place]
         pivot = [item / scale for item in rows[place]]
-        for other in range(size):
-            factor = rows[other][place]
+        for other, line in enumerate(rows):
+            factor = line[place]
             if other != place and factor:
-                rows[other] = [
-                    item - factor * own for item, own in zip(rows[other], pivot, strict=True)
-                ]
+                rows[other] = [item - factor * own for item, own in zip(line, pivot, strict=True)]
+                rows[other][place] = -factor / scale
+        pivot[place] = 1 / scale
         rows[place] = pivot
-    return [line[size:] for line in rows]
+    return rows
