@@ -138,7 +138,9 @@ MAPS = ("logits", "masks_queries_logits", "predicted_depth", "reconstruction")
 def batch_mixed(found: Any) -> None:
     """Each row gets a little of all."""
     name = next(
-        item for item in ("pred_boxes", *MAPS, "last_hidden_state", "audio_values") if item in found
+        item
+        for item in ("pred_boxes", *MAPS, "last_hidden_state", "audio_values", "embeddings")
+        if item in found
     )
     found[name] = found[name] + 0.1 * found[name].mean(0, keepdim=True)
 
@@ -515,6 +517,12 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "label_order": outputs(last_label_favoured),
         "logit_scale": outputs(scale_forgotten),
         "normalised": outputs(embeddings_doubled),
+    },
+    "colpali": {
+        "batch": outputs(batch_mixed),
+        "padding": forward(mask_ignored),
+        "pages": forward(image_unread),
+        "scores": wrapped(processor, "score_retrieval", after=lambda scores: scores / 2),
     },
     "vqa": {
         "image": forward(picture_lost),

@@ -29,7 +29,8 @@ def drop(values: dict[str, Any], published: Mapping[str, Any], cls: Any = None) 
     what ``to_dict`` adds to every block: its class need not take that back.
     """
     named = values.get("model_type")
-    cls = cls if named and hasattr(cls, "model_type") else _class_of(named)
+    # A part that may be of several types is declared as what is common to all.
+    cls = cls if named and getattr(cls, "model_type", "") else _class_of(named)
     _drop(values, published, cls)
     parts = getattr(cls, "sub_configs", {})
     parts = parts if isinstance(parts, Mapping) else {}  # some tell theirs of an instance alone
