@@ -44,7 +44,6 @@ WITHOUT_ENTRY = {
     "glmasr",
     "granite_speech",
     "kyutai_speech_to_text",
-    "modernvbert",
     "musicflamingo",
     "omdet-turbo",
     "pe_audio",
