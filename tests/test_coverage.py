@@ -18,7 +18,6 @@ DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 WITHOUT_ENTRY = {
     "granite_speech",
     "kyutai_speech_to_text",
-    "modernvbert",
     "omdet-turbo",
     "pe_audio",
     "pe_audio_video",
@@ -29,33 +28,6 @@ WITHOUT_ENTRY = {
     "pp_ocrv5_mobile_rec",
     "pp_ocrv5_server_det",
     "pp_ocrv5_server_rec",
-    "sam2_video",
-    "sam3_tracker_video",
-    "sam3_video",
-    "shieldgemma2",
-    "slanext",
-    "vibevoice_asr",
-    "voxtral",
-    "voxtral_realtime",
-    "voxtral_realtime_text",
-}  # fmt: skip
-=======
-    "audioflamingo3",
-    "glmasr",
-    "granite_speech",
-    "kyutai_speech_to_text",
-    "musicflamingo",
-    "omdet-turbo",
-    "pe_audio",
-    "pe_audio_video",
-    "pe_audio_video_encoder",
-    "pe_video",
-    "pe_video_encoder",
-    "pp_ocrv5_mobile_det",
-    "pp_ocrv5_mobile_rec",
-    "pp_ocrv5_server_det",
-    "pp_ocrv5_server_rec",
-    "qwen2_audio",
     "sam2_video",
     "sam3_tracker_video",
     "sam3_video",
@@ -66,7 +38,6 @@ WITHOUT_ENTRY = {
     "voxtral_realtime",
     "voxtral_realtime_text",
 }
->>>>>>> 3650009 (Add a family of retrieval by late interaction: ColPali, ColQwen2, ColModernVBERT)
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 
 

@@ -48,7 +48,9 @@ def scores_are_sums_of_best(loaded: Loaded) -> None:
     for order in ((0, 1), (1, 0)):
         turned = [found[place].float() for place in order]
         scores = loaded.processor.score_retrieval([question.float() for question in asked], turned)
-        loaded.same(scores.to(wanted), wanted[:, list(order)], "scores are not the sums of the best")
+        loaded.same(
+            scores.to(wanted), wanted[:, list(order)], "scores are not the sums of the best"
+        )
 
 
 def _page(loaded: Loaded, images: list[Any]) -> list[Any]:
