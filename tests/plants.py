@@ -538,6 +538,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
     "segformer": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "mask2former": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
     "restoration": {"batch": outputs(batch_mixed), "places": outputs(sides_exchanged)},
+    "ocr": {"batch": outputs(batch_mixed), "corners": forward(image_unread)},
     "sam": {
         "embeddings": forward(embeddings_shifted),
         "one_mask": forward(always_several),

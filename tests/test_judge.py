@@ -10,6 +10,7 @@ from unittest import mock
 import torch
 from PIL import Image
 from transformers import BatchFeature
+from transformers.modeling_outputs import BaseModelOutput
 
 from hf_tests.probe import judge, samples
 from hf_tests.probe.judge import WrongOutput
@@ -178,6 +179,52 @@ class TestAnswers(unittest.TestCase):
         for wrong in (letters[:, :1], letters / 0, letters * 0):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, {"logits": (letters, wrong)})
+
+    def test_text_recognition(self) -> None:
+        """The text of a line is checked against the best symbols: b, b, blank, b, c."""
+
+        def line(text: str, score: float) -> Any:
+            answer = [{"text": text, "score": score}]
+            return types.SimpleNamespace(
+                character_list=["blank", "b", "c"],
+                post_process_text_recognition=lambda outputs: answer,
+            )
+
+        model = support.model("PaddlePaddle/PP-OCRv5_server_rec_safetensors")
+        task = get(model.task)
+        chances = torch.eye(3)[[1, 1, 0, 1, 2]][None] * 0.7 + 0.1
+        outputs = BaseModelOutput(last_hidden_state=chances)
+        found = task.judge(Subject(model, None, line("bbc", 0.8)), {}, outputs)
+        self.assertEqual(found.predictions[0]["symbols"], 3)
+        wrong_line = (line("bc", 0.8), line("bbbc", 0.8), line("bbc", 0.5))
+        for processor in wrong_line:
+            with self.subTest(processor=processor), self.assertRaises(WrongOutput):
+                task.judge(Subject(model, None, processor), {}, outputs)
+        for wrong in (chances * 2, chances - 0.2, chances[0], chances / 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                spoilt = BaseModelOutput(last_hidden_state=wrong)
+                task.judge(Subject(model, None, line("bbc", 0.8)), {}, spoilt)
+
+    def test_text_recognition_of_a_table(self) -> None:
+        def table(*tags: str, score: float = 0.8) -> Any:
+            whole = ["<html>", "<body>", "<table>", *tags, "</table>", "</body>", "</html>"]
+            answer = {"structure": whole, "structure_score": score}
+            return types.SimpleNamespace(
+                character=["sos", "<tr>", "</tr>", "eos"],
+                bos_id=0,
+                eos_id=3,
+                post_process_table_recognition=lambda outputs: answer,
+            )
+
+        model = support.model("PaddlePaddle/SLANeXt_wired_safetensors")
+        task, chances = get(model.task), torch.eye(4)[[0, 1, 2, 3, 1]][None]
+        outputs = BaseModelOutput(last_hidden_state=chances)
+        found = task.judge(Subject(model, None, table("<tr>", "</tr>")), {}, outputs)
+        self.assertEqual(found.predictions[0]["symbols"], 2)
+        spoilt = (table("<tr>"), table("<tr>", "</tr>", "<tr>"), table("<tr>", "</tr>", score=2))
+        for processor in spoilt:
+            with self.subTest(processor=processor), self.assertRaises(WrongOutput):
+                task.judge(Subject(model, None, processor), {}, outputs)
 
     def test_action_prediction(self) -> None:
         model = support.model("edbeeching/decision-transformer-gym-hopper-medium")

@@ -31,6 +31,7 @@ from hf_tests.probe.tasks.scene_text_recognition import SceneTextRecognition
 from hf_tests.probe.tasks.table_question_answering import TableQuestionAnswering
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
 from hf_tests.probe.tasks.text_generation import TextGeneration
+from hf_tests.probe.tasks.text_recognition import TextRecognition
 from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
@@ -73,6 +74,7 @@ def _by_name() -> dict[str, Task]:
         TableQuestionAnswering(),
         Text2TextGeneration(),
         TextGeneration(),
+        TextRecognition(),
         TextToAudio(),
         TimeSeriesForecasting(),
         VideoClassification(),
