@@ -89,6 +89,22 @@ class TestState(unittest.TestCase):
         verdict = self.judged(figures, self.names[0])
         self.assertTrue(verdict and verdict.seen_again)
 
+    def test_of_many_models_the_nights_are_compared_once(self) -> None:
+        name: Name = ("model-7", "cpu", "two")
+        many = {f"more-{place}": self.figures(slow=True) for place in range(10)}
+        figures = {
+            (f"{prefix}-{model}" if prefix != "more-0" else model, device, key): values
+            for prefix, found in many.items()
+            for (model, device, key), values in found.items()
+        }
+        figures[name][TONIGHT] *= 1.2
+        state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)
+        found = state.explained(name, range(COUNT), ())
+        assert found is not None
+        self.assertAlmostEqual(found.tonight[0], self.feels[name], delta=0.05)
+        verdict = self.judged(figures, name)
+        self.assertTrue(verdict and verdict.seen_again and verdict.is_more)
+
     def test_what_slows_everything_is_told_and_not_explained(self) -> None:
         figures = self.figures(False, dict.fromkeys(self.names, 2.0))
         state = MachineState(figures, range(COUNT), (TONIGHT,), LIMIT)

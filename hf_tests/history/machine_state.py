@@ -29,6 +29,7 @@ CLIP = 3.0  # spreads beyond which a deviation is an accident, or a change of th
 DEVIATIONS = 2.563  # between the first and the last tenth of a normal distribution
 FEWEST_NIGHTS = 10
 FEWEST_MODELS = 4  # beside a check's own; of which a further measurement needs half
+MANY_MODELS = 50  # of which one is too little to matter
 CONTROLS = 5  # models that are measured again beside what is suspect
 
 Row = Hashable
@@ -158,6 +159,8 @@ class MachineState:
 
     def _inverse(self, model: str, rows: tuple[Row, ...]) -> list[list[float]]:
         """That of the ridge's matrix, which is positive definite whatever was not measured."""
+        if len(self._by_model) > MANY_MODELS:
+            model = ""  # all of them: how alike the nights before were is the same without one
         key = model, rows
         if key not in self._inverses:
             if rows not in self._products:
@@ -165,7 +168,8 @@ class MachineState:
                     [self._shared("", one, other)[0] for other in rows] for one in rows
                 ]
             own = [
-                [self._scaled[row].get(name, 0.0) for row in rows] for name in self._by_model[model]
+                [self._scaled[row].get(name, 0.0) for row in rows]
+                for name in self._by_model.get(model, ())
             ]
             counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in rows]
             matrix = []
