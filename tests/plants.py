@@ -166,6 +166,11 @@ def image_sought_in_itself(given: dict[str, Any]) -> None:
     given["query_pixel_values"] = given["pixel_values"]
 
 
+def policies_forgotten(given: dict[str, Any]) -> None:
+    """Every image is judged by the same policies, whatever they are called."""
+    given["custom_policies"] = dict.fromkeys(given["policies"], "No circles.")
+
+
 def sides_exchanged(found: Any) -> None:
     """What was on the left of an image comes out on the right."""
     name = next(item for item in MAPS if item in found)
@@ -600,6 +605,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "batch": outputs(batch_mixed),
         "sizes": post_processing(target_sizes=[(240, 320)]),
         "threshold": post_processing(threshold=0.0),
+    },
+    "moderation": {
+        "apart": forward(mask_ignored),
+        "image": forward(image_unread),
+        "policy": wrapped(lambda loaded: type(loaded.processor), "__call__", policies_forgotten),
     },
     "zero_shot_detection": {
         "batch": outputs(batch_mixed),

@@ -18,7 +18,6 @@ DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 WITHOUT_ENTRY = {
     "granite_speech",
     "kyutai_speech_to_text",
-    "omdet-turbo",
     "pe_audio",
     "pe_audio_video",
     "pe_audio_video_encoder",
@@ -29,7 +28,6 @@ WITHOUT_ENTRY = {
     "sam2_video",
     "sam3_tracker_video",
     "sam3_video",
-    "shieldgemma2",
     "vibevoice_asr",
     "voxtral",
     "voxtral_realtime",

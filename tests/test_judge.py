@@ -535,6 +535,27 @@ class TestAnswers(unittest.TestCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, BatchFeature({**outputs, **wrong}))
 
+    def test_image_moderation(self) -> None:
+        from hf_tests.probe.tasks.image_moderation import POLICIES
+
+        model = support.model("google/shieldgemma-2-4b-it")
+        task, logits = get(model.task), torch.tensor([[2.0, 0.0], [0.0, 1.0], [-1.0, 3.0]])
+        right = BatchFeature({"logits": logits, "probabilities": logits.softmax(-1)})
+        subject = Subject(model, None, None)
+        found = task.judge(subject, {}, right).predictions
+        self.assertEqual([item["answer"] for item in found], ["Yes", "No", "No"])
+        self.assertEqual([item["rule"] for item in found], list(POLICIES))
+        for wrong in (
+            {"logits": logits[:1]},
+            {"logits": logits / 0},
+            {"logits": torch.ones(3, 2)},
+            {"logits": logits.flip(1)},
+            {"probabilities": right.probabilities * 0.5},
+            {"probabilities": right.probabilities[:, :1]},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, BatchFeature({**right, **wrong}))
+
     def test_zero_shot_object_detection(self) -> None:
         model = support.model("google/owlvit-base-patch32")
         task, names = get(model.task), ("xmin", "ymin", "xmax", "ymax")

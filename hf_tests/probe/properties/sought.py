@@ -16,7 +16,11 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
     """The same labels in another order get the same logits, whatever their places."""
     labels = _labels(loaded)
     turned = [*labels[1:], labels[0]]
-    inputs = loaded.place(task.encoded(loaded.processor, turned, samples.image()))
+    # Each label by itself, or all of them in one text.
+    each = {name: value for name, value in loaded.inputs.items() if len(value) == len(labels)}
+    inputs = {**loaded.inputs, **{name: value.roll(-1, 0) for name, value in each.items()}}
+    if not each:
+        inputs = loaded.place(task.encoded(loaded.processor, turned, samples.image()))
     wanted, found = task.logits_of(loaded.outputs), task.logits_of(loaded.network(**inputs))
     places = task.columns(loaded.processor, loaded.inputs, wanted, labels)
     others = task.columns(loaded.processor, inputs, found, turned)

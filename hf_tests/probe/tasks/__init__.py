@@ -19,6 +19,7 @@ from hf_tests.probe.tasks.fill_mask import FillMask
 from hf_tests.probe.tasks.forced_pass import TOKENS, ForcedPass
 from hf_tests.probe.tasks.image_classification import ImageClassification
 from hf_tests.probe.tasks.image_feature_extraction import ImageFeatureExtraction
+from hf_tests.probe.tasks.image_moderation import ImageModeration
 from hf_tests.probe.tasks.image_segmentation import ImageSegmentation
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.probe.tasks.image_to_image import ImageToImage
@@ -62,6 +63,7 @@ def _by_name() -> dict[str, Task]:
         FillMask(),
         ImageClassification(),
         ImageFeatureExtraction(),
+        ImageModeration(),
         ImageSegmentation(),
         ImageTextToText(),
         ImageToImage(),
