@@ -28,7 +28,6 @@ WITHOUT_ENTRY = {
     "sam2_video",
     "sam3_tracker_video",
     "sam3_video",
-    "vibevoice_asr",
     "voxtral",
     "voxtral_realtime",
     "voxtral_realtime_text",
