@@ -16,8 +16,9 @@ nights that were most like tonight, by the other models' checks: the worst that 
 The columns are the models that MOST and AGAIN of `hf_tests.history.noise` and RIDGE of
 `hf_tests.history.machine_state` were chosen on (every second one), the other half, and of all those
 checks whose figures differ from night to night by less, and by more, than `NOISY`. CALL, CLEAR and
-the shift that is looked for follow from the targets. A night on which other processes were busy is
-not judged at all, nor is a slowdown that is less than the metric's `step`.
+the shift that is looked for follow from the targets; the first tables, of some twenty settings,
+showed both halves. A night on which other processes were busy is not judged at all, nor is a
+slowdown that is less than the metric's `step`.
 """
 
 from __future__ import annotations
