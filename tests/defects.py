@@ -29,7 +29,7 @@ QUERY = (
 )
 POSITIONS = (
     r"(position_embeddings(\.weight)?|wpe\.weight|position_embedding\.weight|"
-    r"embed_positions\.weight|relative_attention_bias\.weight|vision_encoder\.pos_embed|"
+    r"embed_positions\.weight|relative_attention_bias\.weight|vision_(encoder|tower)\.pos_embed|"
     r"pos_conv_embed\.conv\.parametrizations\.weight\.original1)$"
 )
 PATCHES = (
