@@ -168,6 +168,14 @@ class TestShrink(unittest.TestCase):
             values, {"width_coefficient": 0.25, "depth_coefficient": 1.0, "hidden_dim": 320}
         )
 
+    def test_layers_of_a_tower_that_are_read_together(self) -> None:
+        for name in ("vision_feature_layers", "vision_feature_layer"):
+            tower = {"model_type": "tower", "num_hidden_layers": 24, "hidden_size": 1024}
+            small = shrink({name: [-2, -11, 6, 20], "vision_config": tower}, {})
+            depth = small["vision_config"]["num_hidden_layers"]
+            self.assertEqual(small[name], [-2, -depth - 1, min(6, depth), depth])
+            self.assertEqual(shrink({name: -2, "vision_config": tower}, {})[name], -2)
+
     def test_nested_configurations_and_overrides(self) -> None:
         values: dict[str, Any] = {
             "model_type": "pair",

@@ -126,7 +126,15 @@ def _asked(
         for name, token in (vars(processor) if processor is not None else {}).items()
         if name.endswith("_token") and name not in vocabulary.NAMED_ROLES and token
     }
-    return found, own
+    # What it writes for an image into a text may be a token that the configuration, which has an
+    # id of its own for an image, knows by another name.
+    borrowed = {
+        name
+        for name, token in own.items()
+        for other, its in known.items()
+        if token == its and name in known and other != name and known[name] != token
+    }
+    return found, {name: token for name, token in own.items() if name not in borrowed}
 
 
 def _give(tokenizer: Any, name: str, token: str) -> None:
@@ -192,6 +200,9 @@ def _features(network: Any, image_processor: Any) -> int | None:
         found = getattr(found, "pooler_output", found)
         if isinstance(found, (list, tuple)) and len(found) == 1:
             found = found[0][None]
+            tiles = given["pixel_values"].shape[1:-3].numel()  # newer versions join them again
+            if found.dim() == 3 and found.shape[1] % tiles == 0:
+                found = found.unflatten(1, (tiles, -1))[0]
         if isinstance(found, torch.Tensor) and found.dim() > 2:
             return int(found.shape[1:-1].numel())
     return None

@@ -128,8 +128,9 @@ LAYER_INDEX_FIELDS = frozenset(
      "deepstack_visual_indexes", "fullatt_block_indexes", "cross_attention_layers",
      "intermediate_layers_indices"}
 )  # fmt: skip
-TOWER_LAYERS_SUFFIX = "_feature_layers"
-"""Layers of a nested configuration, whose name begins alike, that are read together."""
+TOWER_LAYERS_SUFFIXES = ("_feature_layers", "_feature_layer")
+"""Layers of a nested configuration, whose name begins alike, that are read together; lists of the
+second name are of newer versions."""
 
 ROTARY_SECTIONS = "mrope_section"
 """Frequencies of a head's rotary positions for time, height and width, among those of a rope."""
@@ -287,7 +288,7 @@ def _following(
         depth, kind = _layers(now), name.partition("_")[0]
         if depth is not None:
             for mine, value in own:
-                if mine == f"{kind}{TOWER_LAYERS_SUFFIX}":
+                if mine in [kind + suffix for suffix in TOWER_LAYERS_SUFFIXES]:
                     yield mine, [max(-depth - 1, min(index, depth)) for index in value]
         old_size, new_size = image_size(part), image_size(now)
         if old_size is not None and new_size is not None:

@@ -125,13 +125,26 @@ def _new_id(name: str, value: Any, old_roles: Mapping[Any, str], owners: Sequenc
 def _id_of(role: str, owners: Sequence[Any]) -> int | None:
     """The id of the special token of a role, else of the token that the role spells.
 
-    ``owners`` are the tokenizer and the processor, which knows better what it puts for an image.
+    ``owners`` are the tokenizer and the processor, which knows better what it puts for an image,
+    unless that is what the tokenizer has another name for beside its own token of the role.
     """
     if not role:
         return None
     for owner in owners if role in ROLES else reversed(owners):
         own = getattr(owner, f"{role}_token_id", None)
-        if isinstance(own, int):
+        if isinstance(own, int) and not (owner is owners[-1] and _borrowed(role, own, owners[0])):
             return own
     spelled: int | None = owners[0].get_vocab().get(f"<{role}>")
     return spelled
+
+
+def _borrowed(role: str, own: int, tokenizer: Any) -> bool:
+    """Whether a tokenizer has a token of the role, and the id ``own`` under another name."""
+    if getattr(tokenizer, f"{role}_token_id", own) == own:
+        return False
+    named = getattr(tokenizer, "special_tokens_map", {}).items()
+    return any(
+        name != f"{role}_token" and tokenizer.convert_tokens_to_ids(str(token)) == own
+        for name, token in named
+        if isinstance(token, str)
+    )
