@@ -162,6 +162,16 @@ class _Attempt:
         size = self.last.measurement.batch_size
         return " and ".join(filter(None, [self.dtype, f"batches of {size}" if size > 1 else ""]))
 
+    @property
+    def in_dtype(self) -> str:
+        """The dtype that the network ran in; empty where none was asked for and none was loaded."""
+        return self.dtype or self.record.measurement.dtype or ""
+
+    def is_explained_by(self, expected: Expectation | None) -> bool:
+        """Whether what ended it is what the registry expects."""
+        words = " ".join(self.described["error"].split())
+        return expected is not None and expected.explains(words)
+
     def rows(self, is_first: bool) -> list[Row]:
         """Its rows beside the check's own figures: those of the first attempt's single input."""
         records = self.record.batches if is_first else [self.record, *self.record.batches]
@@ -202,13 +212,20 @@ def _result(
     if first.verdict is not None:
         fields["predictions"] = first.verdict.predictions
         fields["examples"] = (first.verdict.example,)
-    expected = expectation(job, method)
-    failed = next((attempt for attempt in run if attempt.error is not None), None)
-    if failed is None:
+    known = [(attempt, expectation(job, method, attempt.in_dtype)) for attempt in run]
+    failures = [(attempt, item) for attempt, item in known if attempt.error is not None]
+    unexplained = [pair for pair in failures if not pair[0].is_explained_by(pair[1])]
+    disproved = [
+        item
+        for attempt, item in known
+        if item is not None and attempt.error is None and (item.dtype or not failures)
+    ]
+    if not unexplained and (disproved or not failures):
         status = outcome.PASSED
-        if expected is not None:
-            status, fields["reason"] = outcome.UNEXPECTED_SUCCESS, expected.reason
+        if disproved:
+            status, fields["reason"] = outcome.UNEXPECTED_SUCCESS, disproved[0].reason
         return result_for(job, method, status, **fields), None
+    failed, expected = (unexplained or failures)[0]
     fields |= failed.described
     fields["stage"] = failed.last.stage
     if failed.place:
@@ -216,8 +233,7 @@ def _result(
     status = outcome.ERROR
     if failed.described["error_type"] == "wrong_output":
         status = outcome.FAILED
-    words = " ".join(failed.described["error"].split())
-    if expected is not None and expected.explains(words):
+    if expected is not None and failed.is_explained_by(expected):
         status, fields["reason"] = outcome.EXPECTED_FAILURE, expected.reason
     return result_for(job, method, status, **fields), failed.error
 
@@ -235,12 +251,13 @@ def describe(error: BaseException, job: Job, stage: str | None, method: str) -> 
     }
 
 
-def expectation(job: Job, method: str) -> Expectation | None:
-    """What the registry says is known to fail about this check under these versions."""
+def expectation(job: Job, method: str, dtype: str = "") -> Expectation | None:
+    """What the registry says is known to fail about this check in a dtype under these versions."""
     for item in job.model.expected:
         if (
             item.method == method
             and item.device in (None, job.device)
+            and item.dtype in (None, dtype)
             and item.weights in (None, job.weights)
             and dependencies.applies(item.versions)
         ):

@@ -41,7 +41,7 @@ class Expectation:
     """A check that is known not to pass: which one, under what versions, and why.
 
     ``error`` are words of the error that a failing one raises, or several such where it shows in
-    several ways; any other error is no expected one.
+    several ways; any other error is no expected one. With a ``dtype`` only what is run in it fails.
     """
 
     method: str
@@ -49,6 +49,7 @@ class Expectation:
     reason: str
     error: str | Sequence[str] | None = None
     device: str | None = None
+    dtype: str | None = None
     weights: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -403,6 +404,8 @@ def _expectation(item: Mapping[str, Any], where: str) -> Expectation:
         raise RegistryError(
             f"{where}: the expected failure {found.reason!r} needs the error's words, under 'error'"
         )
+    if found.status == "skipped" and found.dtype is not None:
+        raise RegistryError(f"{where}: what is skipped is skipped in every dtype: {found.reason!r}")
     return found
 
 

@@ -229,3 +229,39 @@ class TestExpectations(unittest.TestCase):
             with self.subTest(limit):
                 result = self.run_with({"status": "expected_failure", **limit})
                 self.assertEqual(result.status, "passed", result.error)
+
+    def test_a_dtype_limits_it(self) -> None:
+        """Of a check in several dtypes: nothing else is excused, and what passes is noticed."""
+        import dataclasses
+
+        from hf_tests.registry import Expectation
+
+        def property_width(loaded: Any) -> None:
+            """A network that cannot compute in two bytes."""
+            if loaded.network.dtype in failing:
+                raise RuntimeError(f"cannot compute in {loaded.network.dtype}")
+
+        half, brain = torch.float16, torch.bfloat16
+        for failing, words, names, status in (
+            ((brain,), "torch.bfloat16", ("bfloat16",), "expected_failure"),
+            ((brain,), "torch.bfloat16", ("bfloat16", "float32"), "unexpected_success"),
+            ((brain, half), "cannot compute", ("bfloat16", "float16"), "expected_failure"),
+            ((brain, half), "cannot compute", ("bfloat16",), "error"),
+            ((brain,), "other words", ("bfloat16",), "error"),
+            ((), "cannot compute", ("float32",), "unexpected_success"),
+            ((), "cannot compute", (), "passed"),
+        ):
+            items = tuple(
+                Expectation("from_pretrained", "expected_failure", "known", words, dtype=name)
+                for name in names
+            )
+            with self.subTest(failing=failing, words=words, names=names):
+                model = dataclasses.replace(support.model(DECODER), expected=items)
+                job = support.job(DECODER, model=model)
+                job = job.replace(dtypes=("float32", "bfloat16", "float16"))
+                result = run_check(job, "from_pretrained", (property_width,))[0]
+                self.assertEqual(result.status, status, result.error)
+            with self.subTest("in the usual dtype", failing=failing, words=words, names=names):
+                usual = run_check(job.replace(dtypes=()), "from_pretrained", (property_width,))[0]
+                wanted = "unexpected_success" if "float32" in names else "passed"
+                self.assertEqual(usual.status, wanted, usual.error)

@@ -163,6 +163,11 @@ class TestWrongRegistry(unittest.TestCase):
         self.assertIn('/families/moe: the expected failure "openvino', self.message())
         self.assertIn("needs the error's words, under 'error'", self.message())
 
+    def test_skip_of_one_dtype(self) -> None:
+        item = {"method": "pipeline", "status": "skipped", "reason": "slow", "dtype": "float16"}
+        self.data["families"]["gpt"]["models"]["distilgpt2"]["expected"] = [item]
+        self.assertIn("/families/gpt: what is skipped is skipped in every dtype", self.message())
+
     def test_version_of_the_future(self) -> None:
         self.data["version"] = 2
         self.assertIn("/version: must be one of [1]", self.message())

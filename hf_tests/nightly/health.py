@@ -212,12 +212,15 @@ def _expected(kind: str, model: Model) -> str | None:
         if not any(
             item.method == method
             and item.device in (None, kind)
+            and item.dtype is None
             and item.weights in (None, "tiny")
             and dependencies.applies(item.versions)
             for item in model.expected
         ):
             return None
-    return next(item.reason for item in model.expected if item.method in methods)
+    return next(
+        item.reason for item in model.expected if item.method in methods and item.dtype is None
+    )
 
 
 def _notes(devices: Sequence[Device]) -> tuple[str, ...]:
