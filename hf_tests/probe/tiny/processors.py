@@ -90,6 +90,8 @@ def build_tokenizer(model: Model, config_class: type, values: dict[str, Any], fo
 
     def wanted(roles: Mapping[str, str], tokenizer: Any) -> Mapping[str, str]:
         known = vocabulary.wanted(values, roles)
+        if _chosen(model, "class", _processors(), config_class) is None:
+            return known  # nobody asks, and not every tokenizer can be copied to be asked
         make_of = functools.partial(make, model, config_class, values)
         asked, own = _asked(make_of, tokenizer, known)
         found = {**asked, **vocabulary.wanted(values, roles, own | asked)}
