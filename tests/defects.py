@@ -155,20 +155,30 @@ def _change_weight(
 
 
 def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
-    """Change the first entry of that name that is a list or a number other than 1, at any depth."""
+    """Change the first entry of that name that is a list or a number other than 1, at any depth.
+
+    A whole may keep a copy of a part's configuration, and read only one of them: both are changed.
+    """
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = []
 
-    def walk(block: dict[str, Any]) -> bool:
-        for name, value in block.items():
-            if name == key and isinstance(value, (int, float, list)) and value != 1:
-                block[name] = change(value)
-                _fit_lists(block, value, block[name])
-                return True
-        return any(walk(value) for value in block.values() if isinstance(value, dict))
+    def walk(block: dict[str, Any]) -> None:
+        value = block.get(key)
+        if isinstance(value, (int, float, list)) and value != 1:
+            found.append(block)
+        for nested in block.values():
+            if isinstance(nested, dict):
+                walk(nested)
 
-    if not walk(config):
+    walk(config)
+    if not found:
         raise LookupError(f"{path} has no {key}")
+    value, kind = found[0][key], found[0].get("model_type")
+    for block in found:
+        if block is found[0] or (kind and (block.get("model_type"), block[key]) == (kind, value)):
+            block[key] = change(value)
+            _fit_lists(block, value, block[key])
     path.write_text(json.dumps(config), encoding="utf-8")
     return key
 

@@ -14,7 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from hf_tests.probe import judge, samples
 from hf_tests.probe.judge import WrongOutput
-from hf_tests.probe.tasks import Subject, get, names
+from hf_tests.probe.tasks import Subject, get, names, visual_document_retrieval
 from hf_tests.probe.tasks.zero_shot_image_classification import LABELS
 from tests import support
 
@@ -749,6 +749,22 @@ class TestAnswers(unittest.TestCase):
         model = support.model("google/timesfm-2.0-500m-pytorch")
         with self.assertRaisesRegex(NotImplementedError, "has no time-series-forecasting pipeline"):
             task.judge_answer(model, None, [])
+
+    def test_visual_document_retrieval(self) -> None:
+        config = types.SimpleNamespace(embedding_dim=2)
+        network = types.SimpleNamespace(config=config)
+        subject = Subject(support.model("vidore/colpali-v1.3-hf"), network, None)
+        task = get("visual-document-retrieval")
+        inputs = {"attention_mask": torch.tensor([[1, 1, 0]])}
+        right = torch.tensor([[[0.6, 0.8], [1.0, 0.0], [0.0, 0.0]]])
+        found = task.judge(subject, inputs, {"embeddings": right})
+        self.assertEqual((found.predictions[0]["vectors"], found.predictions[0]["width"]), (2, 2))
+        for wrong in (right * 2, right[:, :2], right[..., :1], right / 0, torch.ones(1, 3, 2)):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, inputs, {"embeddings": wrong})
+        question = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        score = visual_document_retrieval.late_interaction(question, right[0, :2])
+        self.assertAlmostEqual(float(score), 1.0 + 0.8)
 
     def test_every_task_is_covered_here(self) -> None:
         tested = {name.removeprefix("test_").replace("_", "-") for name in dir(self)}

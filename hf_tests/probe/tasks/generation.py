@@ -33,13 +33,17 @@ def generate(subject: base.Subject, inputs: dict[str, Any], **more: Any) -> Any:
     settings = greedy(base.tokenizer_of(subject.processor))
     if subject.watch is not None:
         settings["stopping_criteria"] = [_Marking(subject.watch)]
-    return speaking(subject.network).generate(**inputs, **settings, **more)
+    # Some put their first token into the very tensor that they are given.
+    own = {name: value.clone() for name, value in inputs.items() if name == IDS}
+    return speaking(subject.network).generate(**{**inputs, **own}, **settings, **more)
 
 
 def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
     """Greedy generation; returns a ModelOutput with ``sequences`` and ``logits`` a step."""
     return generate(subject, inputs, return_dict_in_generate=True, output_logits=True)
 
+
+IDS = "input_ids"
 
 TYPES = ("token_type_ids", "_position_mask")
 """Endings of names of what an input says of each of its tokens."""
