@@ -33,6 +33,8 @@ LARGE = {
     # A neck and a projector of fixed widths; 1024 channels of convolutions before a sound's layers.
     "PaddlePaddle/PP-Chart2Table_safetensors": 9.0,
     "microsoft/Phi-4-multimodal-instruct": 26.0,
+    # Its neck and its cells are as wide as its code says.
+    "PaddlePaddle/SLANeXt_wired_safetensors": 8.0,
     # Its architecture is timm's, with as few channels as that allows.
     "google/gemma-3n-E2B-it#vision": 7.0,
 }

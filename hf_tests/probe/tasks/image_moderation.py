@@ -63,7 +63,7 @@ class ImageModeration(base.Task):
         judge.varied(logits[:, 0], "logits of yes")
         judge.varied(logits[:, 1], "logits of no")
         for policy, values in zip(POLICIES, found.tolist(), strict=True):
-            judge.scores(values, f"probabilities of {policy!r}", sum_to=1.0)
+            judge.scores(values, f"probabilities of {policy!r}")
         off = float((found - logits.softmax(-1)).abs().max())
         judge.require(off <= HALF, f"probabilities are not those of the logits: off by {off}")
         predictions = tuple(
