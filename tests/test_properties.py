@@ -20,7 +20,8 @@ from hf_tests.probe.properties import base
 from hf_tests.probe.properties.base import Loaded
 from hf_tests.registry import Family, Without
 from tests import support
-from tests.plants import PLANTS, mask_ignored
+from tests.plants import PLANTS
+from tests.plants.base import mask_ignored
 
 
 def case_of(family: Family) -> type[families.FamilyTestCase]:
