@@ -187,8 +187,8 @@ class TestMorning(unittest.TestCase):
         self.night(14, all=1.15, again=1.0)
         found = self.compared()
         (item,) = found.together
-        self.assertAlmostEqual(item.ratio, 1.15, delta=0.03)
-        self.assertTrue(item.seen_again and item.is_more and found.is_regression)
+        self.assertAlmostEqual(item.verdict.ratio, 1.15, delta=0.03)
+        self.assertTrue(item.verdict.seen_again and item.verdict.is_more and found.is_regression)
         words = morning.text(found)
         self.assertIn("Everything slower or faster (1)", words)
         self.assertIn("cpu: everything is slower, by 15% at the median", words)

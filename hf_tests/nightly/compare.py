@@ -82,7 +82,8 @@ class Comparison:
     @property
     def is_regression(self) -> bool:
         """Whether the newer run is worse: a new failure, or a figure that was seen to be."""
-        slower = any(item.is_more and item.seen_again for item in self.together)
+        verdicts = [item.verdict for item in self.together]
+        slower = any(verdict.is_more and verdict.seen_again for verdict in verdicts)
         return bool(self.new_failures or self.worse or slower)
 
     @property
@@ -102,6 +103,10 @@ class Comparison:
         found: dict[str, Any] = json.loads(json.dumps(vars(self), default=vars))
         for name in ("base", "new"):
             found[name] = {key: found[name][key] for key in ("id", "started", "counts", "machine")}
+        found["together"] = [
+            {"device": item.device, "is_more": item.verdict.is_more, **vars(item.verdict)}
+            for item in self.together
+        ]
         return {"version": 1, "regression": self.is_regression, **found}
 
 

@@ -71,11 +71,7 @@ class CommonChange:
     """All checks of a device slower or faster together than in any of the nights before."""
 
     device: str
-    ratio: float
-    allowed: float
-    nights: int
-    is_more: bool
-    seen_again: bool
+    verdict: Verdict
 
 
 class Figures:
@@ -145,15 +141,7 @@ class Figures:
         return {
             **{kind: tuple(lists[kind]) for kind in kinds},
             "together": tuple(
-                CommonChange(
-                    device,
-                    found.ratio,
-                    found.allowed,
-                    found.nights,
-                    found.is_more,
-                    found.seen_again,
-                )
-                for device, found in state.common.items()
+                CommonChange(device, verdict) for device, verdict in state.common.items()
             ),
             "compared": compared,
             "not_compared": dict(reasons.most_common()),

@@ -138,11 +138,12 @@ def _figure(item: FigureChange) -> str:
 
 
 def _together(item: CommonChange) -> str:
-    way = "slower" if item.is_more else "faster"
-    words = f"{item.device}: everything is {way}, by {abs(item.ratio - 1):.0%} at the median"
-    seen = "seen again" if item.seen_again else "not measured again"
+    found = item.verdict
+    way = "slower" if found.is_more else "faster"
+    words = f"{item.device}: everything is {way}, by {abs(found.ratio - 1):.0%} at the median"
+    seen = "seen again" if found.seen_again else "not measured again"
     return (
-        f"{words}\n{seen}; within {item.allowed:.2f}x in {item.nights} nights; the machine is "
+        f"{words}\n{seen}; within {found.allowed:.2f}x in {found.nights} nights; the machine is "
         "another, or what all checks use"
     )
 
