@@ -253,16 +253,10 @@ def describe(error: BaseException, job: Job, stage: str | None, method: str) -> 
 
 def expectation(job: Job, method: str, dtype: str = "") -> Expectation | None:
     """What the registry says is known to fail about this check in a dtype under these versions."""
-    for item in job.model.expected:
-        if (
-            item.method == method
-            and item.device in (None, job.device)
-            and item.dtype in (None, dtype)
-            and item.weights in (None, job.weights)
-            and dependencies.applies(item.versions)
-        ):
-            return item
-    return None
+    known = (
+        item for item in job.model.expected if item.concerns(method, job.device, dtype, job.weights)
+    )
+    return next(known, None)
 
 
 def _skip_where_it_cannot_apply(job: Job, method: str) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hf_tests import dependencies
+
 CHECKOUT_PATH = Path(__file__).resolve().parent.parent / "registry.json"
 INSTALLED_PATH = Path(sys.prefix) / "share" / "hf-tests" / "registry.json"
 DEFAULT_PATH = CHECKOUT_PATH if CHECKOUT_PATH.is_file() else INSTALLED_PATH
@@ -52,6 +54,19 @@ class Expectation:
     dtype: str | None = None
     weights: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, method: str, device: str, dtype: str, weights: str) -> bool:
+        """Whether it is about a check of these, under the installed versions.
+
+        An empty ``dtype`` stands for none in particular.
+        """
+        return (
+            self.method == method
+            and self.device in (None, device)
+            and self.dtype in (None, dtype)
+            and self.weights in (None, weights)
+            and dependencies.applies(self.versions)
+        )
 
     def explains(self, words: str) -> bool:
         """Whether an error of these words is the expected one."""

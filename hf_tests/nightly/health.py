@@ -208,19 +208,13 @@ def _lacks(kind: str, model: Model, kinds: Sequence[str]) -> list[str]:
 def _expected(kind: str, model: Model) -> str | None:
     """Why none of a model's checks on a kind of device can pass, if the registry knows that."""
     methods = select.methods(kind)
-    for method in methods:
-        if not any(
-            item.method == method
-            and item.device in (None, kind)
-            and item.dtype is None
-            and item.weights in (None, "tiny")
-            and dependencies.applies(item.versions)
-            for item in model.expected
-        ):
-            return None
-    return next(
-        item.reason for item in model.expected if item.method in methods and item.dtype is None
-    )
+    known = [
+        item
+        for item in model.expected
+        if any(item.concerns(method, kind, "", "tiny") for method in methods)
+    ]
+    is_all = {item.method for item in known} == set(methods)
+    return known[0].reason if is_all else None
 
 
 def _notes(devices: Sequence[Device]) -> tuple[str, ...]:
