@@ -8,6 +8,14 @@ from hf_tests.probe import judge
 from hf_tests.probe.tasks import base
 from hf_tests.probe.timing import Watch
 
+IDS = "input_ids"
+
+TYPES = ("token_type_ids", "_position_mask")
+"""Endings of names of what an input says of each of its tokens."""
+
+MORE_TOKENS = 2
+"""An answer may be cut into tokens otherwise than its own text is."""
+
 
 def greedy(tokenizer: Any) -> dict[str, Any]:
     """Arguments of ``generate`` for greedy decoding of exactly NEW_TOKENS readable tokens.
@@ -43,15 +51,6 @@ def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:
     return generate(subject, inputs, return_dict_in_generate=True, output_logits=True)
 
 
-IDS = "input_ids"
-
-TYPES = ("token_type_ids", "_position_mask")
-"""Endings of names of what an input says of each of its tokens."""
-
-MORE_TOKENS = 2
-"""An answer may be cut into tokens otherwise than its own text is."""
-
-
 def reply(subject: base.Subject, inputs: dict[str, Any], expected: str, is_prompt: bool) -> str:
     """What it generates greedily, a little longer than the expected text.
 
@@ -63,7 +62,7 @@ def reply(subject: base.Subject, inputs: dict[str, Any], expected: str, is_promp
     if tokenizer.pad_token_id is None:
         settings["pad_token_id"] = tokenizer.eos_token_id
     found = subject.network.generate(**inputs, **settings)[0]
-    new = found[inputs["input_ids"].shape[1] :] if is_prompt else found
+    new = found[inputs[IDS].shape[1] :] if is_prompt else found
     return str(tokenizer.decode(new, skip_special_tokens=True))
 
 
@@ -93,14 +92,14 @@ def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
     """
     import torch
 
-    ids = inputs["input_ids"]
+    ids = inputs[IDS]
     tokens = tokens.to(ids.device)
-    given = {"attention_mask": torch.ones_like(ids), **inputs, "input_ids": ids}
+    given = {"attention_mask": torch.ones_like(ids), **inputs, IDS: ids}
     for name, value in given.items():
         if value.shape[:2] == ids.shape and not value.is_floating_point():
             last = value[:, -1:].expand(-1, tokens.shape[1], *value.shape[2:])
             new = torch.zeros_like(tokens) if name.endswith(TYPES) else last
-            given[name] = torch.cat([value, tokens if name == "input_ids" else new], 1)
+            given[name] = torch.cat([value, tokens if name == IDS else new], 1)
     return given
 
 
