@@ -258,7 +258,7 @@ class TestConversions(unittest.TestCase):
     @unittest.skipUnless(dependencies.applies({"optimum-intel": ">=2"}), "others export it")
     def test_one_pass_of_what_no_graph_generates_with(self) -> None:
         """The reference's own tokens in one pass; a graph that lost a layer or its input fails."""
-        from hf_tests.probe import exporters
+        from hf_tests.probe import exporters, graphs
 
         model = support.model("uclanlp/plbart-base")
         tiny = checkpoints.tiny_folder(model, self.folder)
@@ -277,18 +277,18 @@ class TestConversions(unittest.TestCase):
         def dropped(network: Any) -> None:
             network.model.decoder.layers[-1].fc2.weight.data.zero_()
 
-        def kept(self: Any, module: Any, values: tuple[Any, ...]) -> Any:
+        def kept(module: Any, values: tuple[Any, ...], **how: Any) -> Any:
             class Kept(torch.nn.Module):  # type: ignore[misc]
                 def forward(self, *given: Any) -> Any:
                     pairs = zip(values, given, strict=True)
                     return module(*(value + 0 * other for value, other in pairs))
 
-            return graph(self, Kept(), values)
+            return convert(Kept(), values, **how)
 
-        graph = exporters.ConvertModel._graph
+        convert = graphs.convert
         plants = (
             mock.patch.object(exporters, "_spell_out_experts", dropped),
-            mock.patch.object(exporters.ConvertModel, "_graph", kept),
+            mock.patch.object(graphs, "convert", kept),
         )
         for plant in plants:
             with self.subTest(plant.attribute), plant:
@@ -300,7 +300,7 @@ class TestConversions(unittest.TestCase):
         """What reads a number out of a tensor to go on with is a graph of these sizes."""
         import openvino
 
-        from hf_tests.probe import exporters
+        from hf_tests.probe import graphs
 
         class Choosing(torch.nn.Module):  # type: ignore[misc]
             def forward(self, *given: Any) -> Any:
@@ -310,8 +310,8 @@ class TestConversions(unittest.TestCase):
         values = (torch.arange(12.0).reshape(2, 6), torch.tensor([2, 4]))
         with torch.no_grad():
             with self.assertRaisesRegex(Exception, "data-dependent expression"):
-                exporters._exported(Choosing(), values, False)
-            graph, kept = exporters._of_program(exporters._recorded(Choosing(), values))
+                graphs._exported(Choosing(), values, False)
+            graph, kept = graphs._of_program(graphs._recorded(Choosing(), values))
         self.assertEqual(kept, [0, 1])
         found = openvino.compile_model(graph, "CPU")([values[0].numpy() + 1, values[1].numpy()])
         wanted = Choosing()(values[0] + 1, values[1])

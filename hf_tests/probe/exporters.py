@@ -5,22 +5,18 @@ Each writes a folder and loads it again as a network that is called as the torch
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from hf_tests import dependencies
 from hf_tests.job import Job
-from hf_tests.probe import classes, devices, reference, tasks
+from hf_tests.probe import classes, devices, graphs, reference, tasks
+from hf_tests.probe.converted import Converted, generating
 from hf_tests.probe.tasks.forced_pass import with_other_tokens
 
 OPTIMUM, CONVERT_MODEL = "optimum-intel", "openvino.convert_model"
 """Names of the two paths."""
-
-TRACED, EXPORTED = "torch.jit.trace", "torch.export"
-FIXED, RECORDED = "torch.jit.trace with fixed sizes", "make_fx"
-"""The forms in which the second takes a torch model: the first that serves, in this order."""
 
 GRAPH = "model.xml"
 SEED = "op_seed"
@@ -172,10 +168,9 @@ class Optimum:
 class ConvertModel:
     """Conversion by ``openvino.convert_model``, of the torch model traced on sample inputs.
 
-    A model that ``torch.jit.trace`` cannot follow is given as the program of ``torch.export``, or
-    where that cannot free its sizes either, as the operations that ``make_fx`` has seen. With
-    ``is_one_pass`` false it generates: always from torch.export, since a trace keeps the length of
-    its sample; its graph has no cache, and reads the whole text anew for each token.
+    A model that ``torch.jit.trace`` cannot follow is given in another form (`graphs`). With
+    ``is_one_pass`` false it generates: its graph has no cache, and reads the whole text anew for
+    each token.
     """
 
     path = CONVERT_MODEL
@@ -214,48 +209,20 @@ class ConvertModel:
                     config.use_cache = False
         with torch.no_grad():
             arguments, settings, names = self._call(network)
-            module = _by_position(network, tuple(arguments), settings, names, self._tensors)
+            module = graphs.by_position(network, tuple(arguments), settings, names, self._tensors)
             values = tuple(arguments.values())
-            graph, program, kept = self._graph(module, values)
+            graph, program, kept = graphs.convert(
+                module,
+                values,
+                is_of_any_length=not self._is_one_pass,
+                in_batches=bool(self._job.batch_sizes),
+            )
         for operation in graph.get_ops():
             if SEED in operation.get_attributes():
                 operation.set_attribute(SEED, 1)
         openvino.save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
         given = list(arguments)
         return {"inputs": [given[place] for place in kept], "outputs": names, "program": program}
-
-    def _graph(self, module: Any, values: tuple[Any, ...]) -> tuple[Any, str, Sequence[int]]:
-        """The graph from the first form of the model that gives one, and the form's name.
-
-        Beside them the places of the values that the graph has inputs for. Where no form gives one
-        the error of torch.export counts, which keeps the least of the sample.
-        """
-        import openvino
-
-        def traced() -> tuple[Any, Sequence[int]]:
-            return openvino.convert_model(module, example_input=values), range(len(values))
-
-        def exported() -> tuple[Any, Sequence[int]]:
-            return _of_program(_exported(module, values, bool(self._job.batch_sizes)))
-
-        def fixed() -> tuple[Any, Sequence[int]]:
-            with _plain_sizes():
-                return traced()
-
-        def recorded() -> tuple[Any, Sequence[int]]:
-            return _of_program(_recorded(module, values))
-
-        forms = {TRACED: traced, EXPORTED: exported, FIXED: fixed, RECORDED: recorded}
-        if not self._is_one_pass:
-            forms = {EXPORTED: exported}
-        refused: dict[str, Exception] = {}
-        for name, form in forms.items():
-            try:
-                graph, kept = form()
-                return graph, name, kept
-            except Exception as error:  # noqa: BLE001 - it raises what the model's code does
-                refused[name] = error
-        raise refused[EXPORTED] from refused.get(TRACED)
 
     def _call(self, network: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         """The tensors by name that the network is given, what else, and what it returns by name."""
@@ -293,7 +260,7 @@ class ConvertModel:
         from transformers import AutoConfig
 
         core = openvino.Core()
-        made = Converted if self._is_one_pass else _generating()
+        made = Converted if self._is_one_pass else generating()
         return made(
             core,
             core.read_model(str(folder / GRAPH)),
@@ -313,94 +280,6 @@ class ConvertModel:
             return GenerationConfig.from_pretrained(self._checkpoint)
         except OSError:
             return None
-
-
-class Outputs(dict[str, Any]):
-    """Named tensors that are attributes too, as a transformers model returns them."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-class Converted:
-    """A graph of OpenVINO's that is called as the torch model is from which it was made.
-
-    ``inputs`` and ``outputs`` are the names of the graph's own, in its order.
-    """
-
-    def __init__(
-        self,
-        core: Any,
-        graph: Any,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        config: Any,
-        generation_config: Any,
-        device: str,
-        properties: dict[str, str],
-    ) -> None:
-        import torch
-        from transformers import GenerationConfig
-
-        self.config, self.device = config, torch.device("cpu")
-        self.generation_config = generation_config or GenerationConfig.from_model_config(config)
-        self.ov_models = {"model": graph}
-        self._core, self._graph = core, graph
-        self._inputs, self._outputs = inputs, outputs
-        self._device, self._properties = device, properties
-        self._request: Any = None
-
-    def compile(self) -> None:
-        """Compile the graph for its device."""
-        compiled = self._core.compile_model(self._graph, self._device, self._properties)
-        self._request = compiled.create_infer_request()
-
-    def __call__(self, **inputs: Any) -> Outputs:
-        """One inference: tensors on the CPU by name."""
-        import torch
-
-        values = [inputs[name].contiguous().numpy() for name in self._inputs]
-        found = self._request.infer(values, share_inputs=True)
-        return Outputs(
-            (name, torch.from_numpy(found[place])) for place, name in enumerate(self._outputs)
-        )
-
-
-def _generating() -> type[Converted]:
-    """A `Converted` that generates: transformers' own loop around the graph."""
-    import torch
-    from transformers import GenerationConfig, GenerationMixin
-
-    class Generating(Converted, GenerationMixin):  # type: ignore[misc]
-        main_input_name = "input_ids"
-        dtype = torch.float32
-
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            # One graph reads the whole text anew, whatever is published of caches.
-            self.generation_config = GenerationConfig.from_model_config(self.config)
-            self.generation_config.use_cache = False
-
-        def can_generate(self) -> bool:
-            return True
-
-        def prepare_inputs_for_generation(
-            self, input_ids: Any, attention_mask: Any = None, **more: Any
-        ) -> dict[str, Any]:
-            del more
-            given = {"input_ids": input_ids, "attention_mask": attention_mask}
-            return {name: given[name] for name in self._inputs}
-
-        def forward(self, input_ids: Any, attention_mask: Any = None, **more: Any) -> Any:
-            del more
-            return Converted.__call__(self, input_ids=input_ids, attention_mask=attention_mask)
-
-        __call__ = forward  # type: ignore[assignment]
-
-    return Generating
 
 
 class _FirstCall:
@@ -437,102 +316,3 @@ def _configurations(network: Any) -> list[Any]:
     found = [getattr(module, "config", None) for module in network.modules()]
     found += [getattr(network.config, name, None) for name in network.config.sub_configs]
     return [config for config in found if config is not None]
-
-
-def _parameters(network: Any) -> Collection[str]:
-    return inspect.signature(network.forward).parameters
-
-
-def _exported(module: Any, values: tuple[Any, ...], in_batches: bool) -> Any:
-    """The module as a program of torch.export, of any size where the model's code leaves it free.
-
-    A size of 1 is taken as fixed. So where ``in_batches``, the sample is doubled along its first
-    dimension; only there, since not every model's inputs are a batch.
-    """
-    import torch
-
-    if in_batches:
-        values = tuple(torch.cat([value, value]) for value in values)
-    sizes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in values)
-    # Distributions ask whether their parameters are allowed, and a program knows no values.
-    torch.distributions.Distribution.set_default_validate_args(False)
-    try:
-        return torch.export.export(module, values, dynamic_shapes=(sizes,), strict=False)
-    finally:
-        torch.distributions.Distribution.set_default_validate_args(__debug__)
-
-
-def _of_program(program: Any) -> tuple[Any, Sequence[int]]:
-    """A program's graph, which has no input for what nothing reads; the places of those it has."""
-    import openvino
-
-    graph = openvino.convert_model(program)
-    names = {item.get_friendly_name() for item in graph.get_parameters()}
-    given = program.graph_signature.user_inputs
-    kept = [place for place, name in enumerate(given) if name in names]
-    if len(kept) != len(names):
-        raise RuntimeError(f"the graph's inputs {sorted(names)} are not among {given}")
-    return graph, kept
-
-
-def _plain_sizes() -> Any:
-    """A context in which a tensor's sizes are numbers while it is traced, as they are otherwise.
-
-    Code that asks whether a size is a tensor cannot be traced else; the graph keeps them.
-    """
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    shape, size = torch.Tensor.shape.__get__, torch.Tensor.size
-
-    class PlainSizes(TorchFunctionMode):  # type: ignore[misc]
-        def __torch_function__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            found = func(*args, **(kwargs or {}))
-            if func not in (shape, size):
-                return found
-            return torch.Size(map(int, found)) if isinstance(found, tuple) else int(found)
-
-    return PlainSizes()
-
-
-def _recorded(module: Any, values: tuple[Any, ...]) -> Any:
-    """The operations that the module does on these values, as a program of these sizes alone.
-
-    What the model's code has read out of tensors to choose its way is fixed too.
-    """
-    import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    record = make_fx(module, pre_dispatch=True, _error_on_data_dependent_ops=False)
-    return torch.export.export(record(*values), values, strict=False)
-
-
-def _by_position(
-    network: Any,
-    inputs: tuple[str, ...],
-    settings: Mapping[str, Any],
-    outputs: Sequence[str],
-    tensors: Callable[[Any], Mapping[str, Any]],
-) -> Any:
-    """The network with tensors alone, in these orders: a traced graph does not keep the names.
-
-    ``tensors`` finds them in what the network returns.
-    """
-    import torch
-
-    # A cache is no tensor, so it could not leave the graph.
-    no_cache = {"use_cache": False} if "use_cache" in _parameters(network) else {}
-    named = {**no_cache, **settings}
-
-    class ByPosition(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, *values: Any) -> tuple[Any, ...]:
-            found = tensors(self.network(**dict(zip(inputs, values, strict=True)), **named))
-            return tuple(found[name] for name in outputs)
-
-    return ByPosition().eval()
