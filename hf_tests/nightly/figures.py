@@ -181,11 +181,12 @@ class Figures:
     ) -> list[tuple[Point, float]]:
         """A value a night, those left out on which other processes were busy."""
         found = []
+        key, can_be_busy = metric.key, metric.group == SPEED
         for point in points:
-            value = point.figures.get(metric.key)
+            value = point.figures.get(key)
             if value is None or value <= 0:
                 continue
-            if metric.group == SPEED and (point.run_id, check.model, check.device) in self._busy:
+            if can_be_busy and (point.run_id, check.model, check.device) in self._busy:
                 continue
             if point.again:
                 further = [figure for _, figure in _again(metric, point.again)]

@@ -8,8 +8,9 @@ in the files: who shows them escapes them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -200,11 +201,17 @@ def _method(key: str) -> str:
 def _fields(kind: type[T], data: Mapping[str, Any]) -> T:
     """A dataclass from those values of a mapping that have its fields' names and types."""
     values = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        value = _READERS[str(field.type)](data.get(field.name))
+    for name, reader in _readers(kind):
+        value = reader(data.get(name))
         if value is not None:
-            values[field.name] = value
+            values[name] = value
     return kind(**values)
+
+
+@functools.cache
+def _readers(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """By field of a dataclass, what reads its value."""
+    return tuple((field.name, _READERS[str(field.type)]) for field in dataclasses.fields(kind))
 
 
 def _text(value: Any) -> str | None:
