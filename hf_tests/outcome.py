@@ -104,7 +104,8 @@ class Measurement:
     ``first_token_times`` are those until a generating model's first token, of ``tokens`` that it
     generated in all. ``slowdown`` says why the processor or GPU ran below its clock, if it did.
     ``load_time`` is all of loading; ``tokenizer_load_time`` and ``model_load_time`` are its parts
-    where the method loads them apart, ``device_time`` that of moving the model to its device.
+    where the method loads them apart, ``device_time`` that of moving the model to its device,
+    ``compile_time`` that of compiling it for OpenVINO.
     ``conversion_time`` is what converting for OpenVINO took, in an earlier run where
     ``conversion_cached``; ``conversion_path`` names what did it.
     ``first_inference_time`` is the very first run, with what is compiled in it.
@@ -120,6 +121,7 @@ class Measurement:
     tokenizer_load_time: float | None = None
     model_load_time: float | None = None
     device_time: float | None = None
+    compile_time: float | None = None
     conversion_time: float | None = None
     conversion_cached: bool | None = None
     conversion_path: str | None = None

@@ -174,6 +174,9 @@ class TestConversions(unittest.TestCase):
     def test_converted_once(self) -> None:
         first = self.passed(self.job()).measurement
         self.assertEqual(first.conversion_cached, False)
+        parts = (first.tokenizer_load_time, first.model_load_time, first.compile_time)
+        self.assertTrue(all(part and part > 0 for part in parts), parts)
+        self.assertAlmostEqual(first.load_time or 0.0, sum(part or 0.0 for part in parts))
         kept = self.files()
         self.assertTrue(any(name.endswith(".xml") for name in kept))
         second = self.passed(self.job()).measurement

@@ -218,7 +218,7 @@ class MachineState:
 
     @functools.cached_property
     def _lines(self) -> dict[Row, tuple[list[float], int]]:
-        """Of each row all checks' deviations, 0 where not measured, and the bits of those that were.
+        """Of each row every check's deviation, 0 where there is none, and the bits of those there are.
 
         A year's comparison multiplies a million of them, which looking each up takes too long for.
         """

@@ -76,8 +76,10 @@ def check(job: Job, record: Record) -> None:
         record.note(conversion_time=made.seconds, conversion_cached=made.cached)
     with record.timed("compile", "model_load_time"):
         network = exporter.load(made.folder, made.facts)
+    with record.timed("compile", "compile_time"):
         network.compile()
-    parts = (record.measurement.tokenizer_load_time, record.measurement.model_load_time)
+    found = record.measurement
+    parts = (found.tokenizer_load_time, found.model_load_time, found.compile_time)
     record.note(
         load_time=sum(part or 0.0 for part in parts),
         memory_after_load_mb=memory.settled_mb(),

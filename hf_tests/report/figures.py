@@ -130,6 +130,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, Shown], ...]], ...] = (
             ("tokenizer or processor", lambda check, row: seconds(row.tokenizer_load_time)),
             ("model", lambda check, row: seconds(row.model_load_time)),
             ("to the device", lambda check, row: seconds(row.device_time)),
+            ("compiled", lambda check, row: seconds(row.compile_time)),
             ("conversion", lambda check, row: seconds(row.conversion_time)),
             ("first inference", lambda check, row: seconds(row.first_inference_time)),
         ),

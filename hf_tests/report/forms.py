@@ -40,6 +40,7 @@ class Figures:
     tokenizer_load_time: float | None = None
     model_load_time: float | None = None
     device_time: float | None = None
+    compile_time: float | None = None
     conversion_time: float | None = None
     first_inference_time: float | None = None
     peak_memory_mb: float | None = None
