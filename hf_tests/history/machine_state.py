@@ -218,7 +218,7 @@ class MachineState:
 
     @functools.cached_property
     def _lines(self) -> dict[Row, tuple[list[float], int]]:
-        """Of each row every check's deviation, 0 where there is none, and the bits of those there are.
+        """Each row's deviations of all checks, 0 where there is none, and the bits of those known.
 
         A year's comparison multiplies a million of them, which looking each up takes too long for.
         """
