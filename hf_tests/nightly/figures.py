@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections import Counter, defaultdict
@@ -113,7 +114,10 @@ class Figures:
             if check.status in (outcome.PASSED, outcome.EXPECTED_FAILURE)
         }
         pasts = {name: self._past(check, before.get(name)) for name, check in measured.items()}
-        state = self._state(measured, {name: points for name, (points, _) in pasts.items()})
+        latencies = {
+            name: self._values(pasts[name][0], LATENCY, check) for name, check in measured.items()
+        }
+        state = self._state(measured, latencies)
         for name, check in measured.items():
             points, reason = pasts[name]
             for metric in JUDGED:
@@ -121,8 +125,13 @@ class Figures:
                 if value is None or math.isinf(metric.threshold):
                     continue
                 busy = metric.group == SPEED and self._is_busy(self._new.id, check)
-                past = [] if busy else self._values(points, metric, check)
-                if busy or not past:
+                if busy:
+                    past = []
+                elif metric is LATENCY:
+                    past = latencies[name]
+                else:
+                    past = self._values(points, metric, check)
+                if not past:
                     reasons[BUSY if busy else reason or NOT_BEFORE] += 1
                     continue
                 compared += 1
@@ -169,6 +178,7 @@ class Figures:
                     (),
                 )
             )
+            earlier.sort(key=_moment)
         alike = [point for point in earlier if point.condition == here]
         if old is not None and old.figures and old.condition(self._base) != here:
             return [], _unlike(old.condition(self._base), here)
@@ -195,7 +205,9 @@ class Figures:
         return found
 
     def _state(
-        self, measured: Mapping[CheckName, Check], pasts: Mapping[CheckName, Sequence[Point]]
+        self,
+        measured: Mapping[CheckName, Check],
+        latencies: Mapping[CheckName, Sequence[tuple[Point, float]]],
     ) -> MachineState:
         """The state of the machine, as the latencies up to the base and the newer run's tell it."""
         figures: dict[tuple[str, str, str], dict[Hashable, float]] = {}
@@ -205,7 +217,7 @@ class Figures:
             value = check.figures.get(LATENCY.key)
             if value is None or self._is_busy(self._new.id, check):
                 continue
-            points = self._up_to_base(self._values(pasts[name], LATENCY, check))
+            points = self._up_to_base(latencies[name])
             nights |= {point.run_id: point.started for point, _ in points}
             times = max(times, len(check.again))
             figures[_in_state(check)] = {
@@ -232,11 +244,11 @@ class Figures:
         models = sorted(quickest, key=quickest.__getitem__)[:CONTROLS]
         return {name for model in models for name in checks[model]}
 
-    def _up_to_base(self, past: Sequence[tuple[Point, float]]) -> list[tuple[Point, float]]:
+    def _up_to_base(self, past: Sequence[tuple[Point, float]]) -> Sequence[tuple[Point, float]]:
         if not self._base.id:
-            return list(past)
+            return past
         until = self._base.started, self._base.id
-        return [item for item in past if (item[0].started, item[0].run_id) <= until]
+        return past[: bisect.bisect_right(past, until, key=lambda item: _moment(item[0]))]
 
     def _change(
         self,
@@ -332,6 +344,10 @@ def _again(metric: Metric, again: Sequence[Mapping[str, float]]) -> list[tuple[i
         if (value := figures.get(metric.key)) is not None
         and (metric.group != SPEED or (figures.get("busy_cores") or 0.0) <= latency.BUSY_CORES)
     ]
+
+
+def _moment(point: Point) -> tuple[str, str]:
+    return point.started, point.run_id
 
 
 def _in_state(check: Check) -> tuple[str, str, str]:

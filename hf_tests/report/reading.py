@@ -201,7 +201,7 @@ def _method(key: str) -> str:
 def _fields(kind: type[T], data: Mapping[str, Any]) -> T:
     """A dataclass from those values of a mapping that have its fields' names and types."""
     values = {}
-    for name, reader in _readers(kind):
+    for name, reader in _readers(kind):  # type: ignore[arg-type]
         value = reader(data.get(name))
         if value is not None:
             values[name] = value
