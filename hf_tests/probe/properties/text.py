@@ -60,7 +60,8 @@ def key_value_heads_are_as_configured(loaded: Loaded) -> None:
     text = loaded.config.get_text_config()
     cache = loaded.network(**inputs, use_cache=True).past_key_values
     width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    wanted = (1, text.num_key_value_heads, inputs["input_ids"].shape[1], width)
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    wanted = (1, heads, inputs["input_ids"].shape[1], width)
     require(
         len(cache.layers) == text.num_hidden_layers,
         f"{len(cache.layers)} layers in the cache, {text.num_hidden_layers} in the config",
