@@ -153,9 +153,14 @@ def _repeated(task: tasks.Task, wanted: Any, size: int, found: Any) -> Any:
 
 
 def on_device(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs on a torch network's device, those of floating point in its dtype."""
+    """The inputs on a torch network's device, those of floating point in its dtype.
+
+    What is no tensor, such as numbers of frames or of tiles, stays as it is.
+    """
     return {
-        name: value.to(network.device, network.dtype if value.is_floating_point() else None)
+        name: value.to(network.device, network.dtype if tasks.base.is_floating(value) else None)
+        if hasattr(value, "to")
+        else value
         for name, value in inputs.items()
     }
 

@@ -163,7 +163,7 @@ def _noise_floor(
     network = subject.network.to(torch.float64)
     try:
         wide = {
-            name: value.double() if value.is_floating_point() else value
+            name: value.double() if tasks.base.is_floating(value) else value
             for name, value in inputs.items()
         }
         if tokens is None:
@@ -194,6 +194,9 @@ def _path(job: Job, inputs: Mapping[str, Any]) -> Path | None:
 def _digest(inputs: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(inputs.items()):
+        if not hasattr(value, "dtype"):  # numbers, or lists of them
+            digest.update(f"{name} {value}\n".encode())
+            continue
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

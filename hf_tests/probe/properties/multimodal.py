@@ -10,8 +10,11 @@ from hf_tests.probe import samples
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
 from hf_tests.probe.properties.text import LONG, SHORT
+from hf_tests.probe.tasks.base import is_floating
 
-IMAGE_INPUTS = ("pixel_values", "image_sizes", "image_grid_thw", "image_merge_sizes")
+IMAGE_INPUTS = (
+    "pixel_values", "image_sizes", "image_grid_thw", "image_merge_sizes", "target_sizes",
+)  # fmt: skip
 """Names of what is said of images, beside their tokens."""
 
 FRAMES = 4
@@ -27,7 +30,7 @@ def image_tokens_are_as_many_as_features(loaded: Loaded) -> None:
     keep = (ids[0] != token).logical_or((ids[0] == token).cumsum(0) > 1)
     short = {**loaded.inputs, "input_ids": ids[:, keep]}
     for name, value in loaded.inputs.items():
-        if name != "input_ids" and value.shape == ids.shape:  # said of each token
+        if name != "input_ids" and getattr(value, "shape", None) == ids.shape:  # of each token
             short[name] = value[:, keep]
     try:
         loaded.network(**short)
@@ -39,8 +42,7 @@ def image_tokens_are_as_many_as_features(loaded: Loaded) -> None:
 def another_image_is_another_answer(loaded: Loaded) -> None:
     """The logits behind the prompt are others for the negative of the image."""
     negative = {
-        name: -value if value.is_floating_point() else value
-        for name, value in loaded.inputs.items()
+        name: -value if is_floating(value) else value for name, value in loaded.inputs.items()
     }
     found, answer = (loaded.network(**given).logits[:, -1] for given in (negative, loaded.inputs))
     loaded.different(found, answer, "logits behind the negative of an image")

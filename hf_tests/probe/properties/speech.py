@@ -7,7 +7,6 @@ from typing import Any
 
 from hf_tests.probe import samples
 from hf_tests.probe.judge import require
-from hf_tests.probe.properties import generation
 from hf_tests.probe.properties.base import Loaded, calls
 from hf_tests.probe.tasks import sounds
 
@@ -194,4 +193,4 @@ def silenced(sound: Any) -> Any:
 
 
 def _first_logits(loaded: Loaded, sound: Any) -> Any:
-    return generation.generate(loaded, _features(loaded, sound)).logits[0]
+    return loaded.read(_features(loaded, sound)).logits

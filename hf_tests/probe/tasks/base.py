@@ -140,8 +140,13 @@ class Task(abc.ABC):
         return {name: self.repeated(value, size) for name, value in inputs.items()}
 
     def repeated(self, value: Any, size: int) -> Any:
-        """A tensor of one input as that of a batch has it: each row ``size`` times."""
-        return value.repeat_interleave(size, 0)
+        """A tensor of one input as that of a batch has it: each row ``size`` times.
+
+        A list has something of each input; a number holds for all.
+        """
+        if isinstance(value, list):
+            return [item for item in value for _ in range(size)]
+        return value.repeat_interleave(size, 0) if hasattr(value, "repeat_interleave") else value
 
     def generated(self, outputs: Any) -> Any:
         """The ids that `run` has generated, shape (batch, NEW_TOKENS); None where it has none."""
@@ -199,6 +204,11 @@ def short(text: str) -> str:
 def vocabulary_size(config: Any) -> int:
     """Rows of the output layer that the configuration promises."""
     return int(config.get_text_config().vocab_size)
+
+
+def is_floating(value: Any) -> bool:
+    """Whether an input is a tensor of floating point: some are plain numbers, or lists of them."""
+    return hasattr(value, "is_floating_point") and bool(value.is_floating_point())
 
 
 def run_alike(network: Any, inputs: Mapping[str, Any]) -> Any:

@@ -96,7 +96,8 @@ def continued(inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
     tokens = tokens.to(ids.device)
     given = {"attention_mask": torch.ones_like(ids), **inputs, IDS: ids}
     for name, value in given.items():
-        if value.shape[:2] == ids.shape and not value.is_floating_point():
+        is_said = getattr(value, "shape", ())[:2] == ids.shape  # of each token
+        if is_said and not base.is_floating(value):
             last = value[:, -1:].expand(-1, tokens.shape[1], *value.shape[2:])
             new = torch.zeros_like(tokens) if name.endswith(TYPES) else last
             given[name] = torch.cat([value, tokens if name == IDS else new], 1)

@@ -45,7 +45,7 @@ class ImageTextToText(base.Task):
         given = dict(subject.processor(images=picture, text=text, return_tensors="pt"))
         # Some give an image in bfloat16, whatever the network computes in.
         return {
-            name: value.float() if value.is_floating_point() else value
+            name: value.float() if base.is_floating(value) else value
             for name, value in given.items()
         }
 

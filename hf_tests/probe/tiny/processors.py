@@ -37,7 +37,8 @@ COUNTS = frozenset({"image_seq_length", "image_seq_len", "num_image_tokens"})
 ALIASES = {"img_size": "image_size"}
 """A processor's names for what configurations call otherwise."""
 
-LACKING = re.compile(r"no attribute '?(\w+_token)(_id)?'?$")
+LACKING = re.compile(r"(?:no|required) attribute '?(\w+_token)(?:_id)?'?(?:$|\.)")
+"""How the attribute is told of that a tokenizer lacks: by Python, or by a processor that looks."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _asked(
         try:
             processor = make_of(tokenizer).whole
             break
-        except AttributeError as error:
+        except (AttributeError, ValueError) as error:
             lacking = LACKING.search(str(error))
             if lacking is None or lacking[1] in found:
                 raise

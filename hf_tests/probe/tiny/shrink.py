@@ -42,7 +42,8 @@ WIDTH_FIELDS = frozenset(
 )  # fmt: skip
 WIDTH_SUFFIXES = ("hidden_size", "projection_dim", "_embed_dim", "_hidden_dim", "_proj_dim",
                   "_emb_size", "projector_input_dim", "projector_output_dim", "_predictor_channels",
-                  "net_units")  # fmt: skip
+                  "net_units", "adapter_in_dim", "adapter_out_dim",
+                  "adapter_input_size")  # fmt: skip
 NARROW_FIELDS = frozenset({"embedding_size"})
 HIDDEN = "hidden_dim"
 """The width of feed-forward layers; where these have another name, the model's own width."""
@@ -77,6 +78,9 @@ HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", ("_num_hidden_layers", "num_
 
 KEY_VALUE_HEAD_FIELDS = frozenset({"num_key_value_heads", "num_kv_heads"})
 KEY_VALUE_HEAD_SUFFIX = "_num_key_value_heads"
+LAYERS_KEY_VALUE_HEADS = "num_key_value_heads_per_layer"
+"""A list of those of each layer."""
+
 HEAD_DIM_FIELDS = frozenset({"d_kv", "d_head", "dim_head", "kv_channels", "attention_head_size",
                              "rotary_dim", "query_pre_attn_scalar"})  # fmt: skip
 HEAD_DIM_SUFFIXES = ("head_dim",)
@@ -214,7 +218,7 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
         elif doubled and name in sounds.FIELDS and isinstance(value, (int, float)):
             block[name] = sounds.shrunken(name, value, doubled)
         elif name in LAYER_FIELDS or name.endswith(LAYER_SUFFIX):
-            block[name] = _cap(value, layers)
+            block[name] = value if _counts_stages(name, before) else _cap(value, layers)
         elif name in WIDTH_SHARE_FIELDS:
             block[name] = _shares(value, min(width, sum(value)))
         elif name in NARROW_FIELDS and value == old_width:
@@ -250,6 +254,12 @@ def _shrink_block(block: dict[str, Any], prefix: str, keep: frozenset[str]) -> N
 def _feeds_forward(block: Mapping[str, Any]) -> bool:
     """Whether a block calls the width of its feed-forward layers by a name that says so."""
     return any(name.endswith(FEED_FORWARD_SUFFIXES) for name in block)
+
+
+def _counts_stages(name: str, block: Mapping[str, Any]) -> bool:
+    """Whether a number of layers is that of stages, each of which says its own number of them."""
+    depths = [block[other] for other in LAYER_FIELDS - {name} if other in block]
+    return any(isinstance(found, (list, tuple)) and len(found) == block[name] for found in depths)
 
 
 def _heads(block: Mapping[str, Any]) -> Any:
@@ -352,6 +362,8 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
     if name in HEAD_FIELDS or name.endswith(HEAD_SUFFIX):
         # A list gives the heads of each stage, in proportion to its width: it stays.
         return value if isinstance(value, (list, tuple)) else _cap(value, HEADS)
+    if name == LAYERS_KEY_VALUE_HEADS and isinstance(heads, int):
+        return [max(1, min(heads, HEADS) * count // heads) for count in value]
     if name in KEY_VALUE_HEAD_FIELDS or name.endswith(KEY_VALUE_HEAD_SUFFIX):
         if not isinstance(heads, int) or not isinstance(value, int):
             return value

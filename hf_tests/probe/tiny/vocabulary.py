@@ -43,6 +43,8 @@ def adopt(
                 block[name] = size
             elif name in IDS_OF_LARGE_VOCABULARIES:
                 block[name] = None
+            elif name.endswith("_id") and isinstance(value, str):
+                block[name] = resolve(value, tokenizer)
             elif name.endswith(ID_SUFFIXES):
                 block[name] = _new_id(name, value, old_roles, (tokenizer, processor))
             elif name.endswith(LIST_SUFFIX):
