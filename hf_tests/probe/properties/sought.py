@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hf_tests.probe import samples, tasks
-from hf_tests.probe.judge import require
+from hf_tests.probe.properties import boxes
 from hf_tests.probe.properties.base import Loaded
-from hf_tests.probe.properties.boxes import FACTORS, SIZE
 from hf_tests.probe.properties.images import beside_another
 from hf_tests.probe.tasks import zero_shot_object_detection as task
 
@@ -38,32 +37,12 @@ def images_beside_change_nothing(loaded: Loaded) -> None:
 def boxes_scale_with_the_image(loaded: Loaded) -> None:
     """Boxes asked for in a larger image are as many times larger; labels and scores stay."""
     squared = task.is_squared(loaded.processor.image_processor, loaded.inputs)
-    larger = (SIZE[0] * FACTORS[0], SIZE[1] * FACTORS[1])
-    small, large = _found(loaded, SIZE), _found(loaded, larger)
-    side = max(larger) / max(SIZE)
-    height, width = (side, side) if squared else FACTORS
-    scale = small["boxes"].new_tensor([width, height, width, height])
-    loaded.same(large["boxes"], small["boxes"] * scale, "boxes in a larger image")
-    loaded.same(large["scores"], small["scores"], "scores in a larger image")
-    require(small["text_labels"] == large["text_labels"], "labels in a larger image differ")
+    boxes.found_scales_with_the_image(loaded, _finder(loaded), is_squared=squared)
 
 
 def threshold_keeps_the_best(loaded: Loaded) -> None:
     """Above a threshold there are the detections with such scores, and no others."""
-    every = _found(loaded, SIZE)
-    ordered = every["scores"].unique()
-    require(len(ordered) > 1, "all detections have one score")
-    threshold = float(ordered[len(ordered) // 2 - 1 :][:2].mean())
-    kept = _found(loaded, SIZE, threshold)
-    wanted = every["scores"] > threshold
-    for name in ("scores", "boxes"):
-        loaded.same(kept[name], every[name][wanted], f"{name} above a threshold")
-    labels = [
-        label
-        for label, is_kept in zip(every["text_labels"], wanted.tolist(), strict=True)
-        if is_kept
-    ]
-    require(kept["text_labels"] == labels, "labels above a threshold differ")
+    boxes.threshold_keeps_the_best_found(loaded, _finder(loaded))
 
 
 def image_is_sought_in_another(loaded: Loaded) -> None:
@@ -85,8 +64,10 @@ def _labels(loaded: Loaded) -> list[str]:
     return sought.labels(loaded.model)
 
 
-def _found(loaded: Loaded, size: tuple[int, int], threshold: float = 0.0) -> dict[str, Any]:
-    """What the processor finds in the network's outputs for an image of that size."""
-    return task.detections(
-        loaded.processor, loaded.inputs, loaded.outputs, _labels(loaded), size, threshold
-    )
+def _finder(loaded: Loaded) -> boxes.Find:
+    def find(size: tuple[int, int], threshold: float) -> dict[str, Any]:
+        given = (loaded.processor, loaded.inputs, loaded.outputs, _labels(loaded))
+        found = task.detections(*given, size, threshold)
+        return {**found, "labels": found["text_labels"]}
+
+    return find
