@@ -18,11 +18,9 @@ class ZeroShotAudioClassification(ZeroShotImageClassification):
 
     name = "zero-shot-audio-classification"
     openvino_class = "OVModelForZeroShotAudioClassification"
+    candidates = LABELS
     seen = name.split("-")[2]
     one_scale = False
-
-    def labels(self, model: Model) -> list[str]:
-        return list(model.samples.get("labels", LABELS))
 
     def work(self, model: Model) -> base.Work:
         return base.Work(sounds.seconds(model), "audio seconds")

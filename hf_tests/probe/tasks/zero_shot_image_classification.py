@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_tests.outcome import Accuracy, Example
-from hf_tests.probe import judge, labelled, samples
+from hf_tests.probe import judge, samples
 from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks.candidate_labels import CandidateLabels
 from hf_tests.registry import Model
 
 LABELS = ("a red circle and a blue square", "a cat on a mat", "a yellow sun")
 TEMPLATE = "a photo of {}"
 
 
-class ZeroShotImageClassification(base.Task):
+class ZeroShotImageClassification(CandidateLabels):
     """Dual encoders. Their scores sum to 1, or are independent where the registry says so."""
 
     name = "zero-shot-image-classification"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForZeroShotImageClassification"
+    candidates = LABELS
     seen = "image"
     """What outputs call that which is scored."""
 
@@ -28,10 +29,6 @@ class ZeroShotImageClassification(base.Task):
     @property
     def compared_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
         return (f"logits_per_{self.seen}", f"{self.seen}_embeds", "text_embeds")
-
-    def labels(self, model: Model) -> list[str]:
-        """The model's sample labels."""
-        return list(model.samples.get("labels", LABELS))
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, f"{self.seen}s")
@@ -78,8 +75,9 @@ class ZeroShotImageClassification(base.Task):
         values = (logits[0].sigmoid() if independent else logits[0].softmax(-1)).tolist()
         judge.scores(values, "scores", sum_to=None if independent else 1.0)
         pairs = sorted(zip(values, labels, strict=True), reverse=True)
-        predictions = tuple({"label": label, "score": score} for score, label in pairs)
-        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+        return self.verdict(
+            labels, tuple({"label": label, "score": score} for score, label in pairs)
+        )
 
     def call(self, model: Model, pipe: Any) -> Any:
         return pipe(
@@ -88,23 +86,15 @@ class ZeroShotImageClassification(base.Task):
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         labels = self.labels(model)
-        judge.require(isinstance(answer, list), f"answer {answer!r}")
+        judge.require(isinstance(answer, list) and len(answer) == len(labels), f"answer {answer!r}")
         for item in answer:
             judge.keys(item, ("label", "score"), "answer")
-        found = sorted(item["label"] for item in answer)
-        judge.require(found == sorted(labels), f"labels {found}, expected {sorted(labels)}")
+        self.judge_labels(labels, answer)
         values = [item["score"] for item in answer]
         judge.scores(values, "answer", sum_to=None if model.scores == "independent" else 1.0)
-        judge.descending(values, "answer")
         predictions = tuple({"label": item["label"], "score": item["score"]} for item in answer)
-        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+        return self.verdict(labels, predictions)
 
-    def accuracy(self, subject: base.Subject, place: base.Place) -> Accuracy | None:
-        """The share of drawn shapes whose own label scores highest among all of them."""
-        drawn = list(labelled.drawings())
-        labels = [label for label, _ in drawn]
-        right = 0
-        for label, image in drawn:
-            scores = subject.network(**place(self._encoded(subject, labels, images=image)))
-            right += labels[int(scores.logits_per_image[0].argmax())] == label
-        return Accuracy("drawn shapes", right / len(drawn), len(drawn), "share right")
+    def best(self, subject: base.Subject, place: base.Place, labels: list[str], image: Any) -> int:
+        found = subject.network(**place(self._encoded(subject, labels, images=image)))
+        return int(found.logits_per_image[0].argmax())

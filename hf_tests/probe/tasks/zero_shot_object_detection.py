@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hf_tests.outcome import Accuracy, Example
-from hf_tests.probe import judge, labelled, samples
+from hf_tests.probe import judge, samples
 from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks.candidate_labels import CandidateLabels
 from hf_tests.probe.tasks.object_detection import EDGES, PIXELS, THRESHOLD, on_cpu
 from hf_tests.registry import Model
 
@@ -24,7 +24,7 @@ SCORE = 0.01
 """How far half precision may move a score, of which bfloat16 keeps about two digits."""
 
 
-class ZeroShotObjectDetection(base.Task):
+class ZeroShotObjectDetection(CandidateLabels):
     """Detectors that read what they look for: some boxes an image, each with logits of the labels.
 
     The boxes are (centre x, centre y, width, height), each in parts of the image's, or of the
@@ -35,10 +35,7 @@ class ZeroShotObjectDetection(base.Task):
     name = "zero-shot-object-detection"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForZeroShotObjectDetection"
-
-    def labels(self, model: Model) -> list[str]:
-        """The model's sample labels."""
-        return list(model.samples.get("labels", LABELS))
+    candidates = LABELS
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, "images")
@@ -88,8 +85,7 @@ class ZeroShotObjectDetection(base.Task):
         if one_text:  # what is found is named by words of all labels
             scores = dict.fromkeys(found["text_labels"], probable.amax(-1).tolist())
         seen = {label: list(zip(values, edges, strict=True)) for label, values in scores.items()}
-        predictions = _judged(answer, seen)
-        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+        return self.verdict(labels, _judged(answer, seen))
 
     def call(self, model: Model, pipe: Any) -> Any:
         # Named in one dictionary, so that several of them are several inputs.
@@ -112,25 +108,17 @@ class ZeroShotObjectDetection(base.Task):
             scores = logits_of(outputs).float().sigmoid().amax(-1)[0].tolist()
             seen[label] = list(zip(scores, places, strict=True))
         predictions = _judged(answer, seen)
-        found = {item["label"] for item in answer}
-        judge.require(found == set(labels), f"labels {sorted(found)}, expected {sorted(labels)}")
-        judge.descending([item["score"] for item in answer], "answer")
-        return base.Verdict(predictions, Example({"labels": labels}, predictions[0]))
+        self.judge_labels(labels, answer)
+        return self.verdict(labels, predictions)
 
-    def accuracy(self, subject: base.Subject, place: base.Place) -> Accuracy | None:
-        """The share of drawn shapes whose own label has the best box among all of them."""
-        drawn = list(labelled.drawings())
-        labels = [label for label, _ in drawn]
-        right = 0
-        for label, image in drawn:
-            inputs = encoded(subject.processor, labels, image)
-            logits = logits_of(subject.network(**place(inputs)))[0].float().cpu()
-            best = [
-                float(logits[:, places].max())
-                for places in columns(subject.processor, inputs, logits[None], labels)
-            ]
-            right += labels[best.index(max(best))] == label
-        return Accuracy("drawn shapes", right / len(drawn), len(drawn), "share right")
+    def best(self, subject: base.Subject, place: base.Place, labels: list[str], image: Any) -> int:
+        inputs = encoded(subject.processor, labels, image)
+        logits = logits_of(subject.network(**place(inputs)))[0].float().cpu()
+        found = [
+            float(logits[:, places].max())
+            for places in columns(subject.processor, inputs, logits[None], labels)
+        ]
+        return found.index(max(found))
 
 
 def encoded(processor: Any, labels: Sequence[str], image: Any) -> dict[str, Any]:
