@@ -129,14 +129,7 @@ def _asked(
         for name, token in (vars(processor) if processor is not None else {}).items()
         if name.endswith("_token") and name not in vocabulary.NAMED_ROLES and token
     }
-    # What it writes for an image into a text may be a token that the configuration, which has an
-    # id of its own for an image, knows by another name.
-    borrowed = {
-        name
-        for name, token in own.items()
-        for other, its in known.items()
-        if token == its and name in known and other != name and known[name] != token
-    }
+    borrowed = {name for name, token in own.items() if vocabulary.is_borrowed(name, token, known)}
     return found, {name: token for name, token in own.items() if name not in borrowed}
 
 

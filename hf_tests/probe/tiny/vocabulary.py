@@ -132,21 +132,34 @@ def _id_of(role: str, owners: Sequence[Any]) -> int | None:
     """
     if not role:
         return None
+    name, (tokenizer, processor) = f"{role}_token", owners
     for owner in owners if role in ROLES else reversed(owners):
-        own = getattr(owner, f"{role}_token_id", None)
-        if isinstance(own, int) and not (owner is owners[-1] and _borrowed(role, own, owners[0])):
+        own = getattr(owner, f"{name}_id", None)
+        if not isinstance(own, int):
+            continue
+        if owner is not processor or not is_borrowed(name, own, _ids(tokenizer, name)):
             return own
-    spelled: int | None = owners[0].get_vocab().get(f"<{role}>")
+    spelled: int | None = tokenizer.get_vocab().get(f"<{role}>")
     return spelled
 
 
-def _borrowed(role: str, own: int, tokenizer: Any) -> bool:
-    """Whether a tokenizer has a token of the role, and the id ``own`` under another name."""
-    if getattr(tokenizer, f"{role}_token_id", own) == own:
-        return False
-    named = getattr(tokenizer, "special_tokens_map", {}).items()
-    return any(
-        name != f"{role}_token" and tokenizer.convert_tokens_to_ids(str(token)) == own
-        for name, token in named
+def is_borrowed(name: str, token: Any, known: Mapping[str, Any]) -> bool:
+    """Whether a processor's token of a name is one that the tokenizer has under another name.
+
+    What it writes for an image into a text may be a token that the configuration, which has an id
+    of its own for an image, knows otherwise. ``known`` are the tokenizer's special tokens by name:
+    as texts or as ids, as the ``token`` is. What has no token of that name lends none.
+    """
+    return known.get(name, token) != token and token in known.values()
+
+
+def _ids(tokenizer: Any, name: str) -> dict[str, Any]:
+    """The ids of a tokenizer's special tokens by name, and that of the ``name`` if it has one."""
+    found = {
+        other: tokenizer.convert_tokens_to_ids(token)
+        for other, token in getattr(tokenizer, "special_tokens_map", {}).items()
         if isinstance(token, str)
-    )
+    }
+    if hasattr(tokenizer, f"{name}_id"):
+        found[name] = getattr(tokenizer, f"{name}_id")
+    return found
