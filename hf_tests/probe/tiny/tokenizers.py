@@ -92,11 +92,11 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     files: Mapping[str, str] = cls.vocab_files_names
     vocabulary_file = files.get("vocab_file", "")
     specials = _special_tokens(cls)
-    generic = [getattr(transformers, name, None) for name in GENERIC]
-    if any(base is not None and cls.__init__ is base.__init__ for base in generic):
+    backend, fast = (getattr(transformers, name, None) for name in GENERIC)
+    if any(base is not None and cls.__init__ is base.__init__ for base in (backend, fast)):
         return _generic(cls, spec)
     if list(files) == ["tokenizer_file"]:
-        if cls.__name__.endswith("Fast"):  # those of 4.57 make no backend of their own
+        if backend is None or not issubclass(cls, backend):  # as in 4.57: it makes none of its own
             return _generic(cls, spec)
         # The class makes its own backend, and that can be trained anew.
         texts = text.SENTENCES + tuple(text.CHARACTERS)
