@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import unittest
 from pathlib import Path
 
@@ -126,6 +127,11 @@ class TestHouse(unittest.TestCase):
         self.assertLessEqual(sum(lines.values()) / len(lines), MEAN_LINES)
         for name, count in lines.items():
             self.assertLessEqual(count, MODULE_LINES, name)
+
+    def test_architecture_names_every_family_once(self) -> None:
+        text = (support.ROOT / "docs" / "architecture.md").read_text()
+        named = re.findall(r"`(\w+)`:", text.partition("\n## Families\n")[2].partition("\n## ")[0])
+        self.assertEqual(sorted(named), sorted(item.name for item in support.shipped().families))
 
     def test_shared_code_names_no_family(self) -> None:
         names = {family.name for family in support.shipped().families}
