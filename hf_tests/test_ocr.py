@@ -1,4 +1,4 @@
-"""Readers of pages: what a line of text says, and how a table is made."""
+"""Readers of pages: where text is, what a line of it says, and how a table is made."""
 
 if __package__ in (None, ""):  # run as a file: python hf_tests/test_ocr.py
     import pathlib

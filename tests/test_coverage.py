@@ -23,8 +23,6 @@ WITHOUT_ENTRY = {
     "pe_audio_video_encoder",
     "pe_video",
     "pe_video_encoder",
-    "pp_ocrv5_mobile_det",
-    "pp_ocrv5_server_det",
     "sam2_video",
     "sam3_tracker_video",
     "sam3_video",

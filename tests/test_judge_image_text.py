@@ -63,6 +63,40 @@ class TestImageText(AnswersCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 task.judge(subject, {}, {"logits": (letters, wrong)})
 
+    def test_text_detection(self) -> None:
+        """A page's chances are those of one line, at its upper left."""
+
+        def judged(
+            map_: torch.Tensor,
+            boxes: Any = (((10, 20), (110, 20), (110, 40), (10, 40)),),
+            score: float = 0.9,
+        ) -> Any:
+            answer = {
+                "boxes": torch.tensor(boxes, dtype=torch.int16),
+                "scores": torch.full((len(boxes),), score),
+                "labels": torch.zeros(len(boxes), dtype=torch.long),
+            }
+            tools = types.SimpleNamespace(
+                post_process_object_detection=lambda outputs, **settings: [answer]
+            )
+            outputs = BaseModelOutput(last_hidden_state=map_)
+            return task.judge(Subject(model, None, tools), {"pixel_values": page}, outputs)
+
+        model = support.model("PaddlePaddle/PP-OCRv5_server_det_safetensors")
+        task, page = get(model.task), torch.zeros(1, 3, 240, 320)
+        chances = torch.full((1, 1, 240, 320), 0.1)
+        chances[..., 20:40, 10:110] = 0.9
+        self.assertEqual(judged(chances).predictions[0]["corners"][2], [110, 40])
+        for wrong in (chances * 2, chances - 0.2, chances[:, :, 1:], chances / 0, chances * 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                judged(wrong)
+        elsewhere = (((200, 20), (300, 20), (300, 40), (200, 40)),)
+        for boxes in ((), (((10, 20, 110, 40),),), elsewhere, (((10, 20), (400, 20)) * 2,)):
+            with self.subTest(boxes=boxes), self.assertRaises(WrongOutput):
+                judged(chances, boxes)
+        with self.assertRaises(WrongOutput):
+            judged(chances, score=1.5)
+
     def test_text_recognition(self) -> None:
         """The text of a line is checked against the best symbols: b, b, blank, b, c."""
 

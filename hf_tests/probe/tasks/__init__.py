@@ -31,6 +31,7 @@ from hf_tests.probe.tasks.protein_text_generation import ProteinTextGeneration
 from hf_tests.probe.tasks.scene_text_recognition import SceneTextRecognition
 from hf_tests.probe.tasks.table_question_answering import TableQuestionAnswering
 from hf_tests.probe.tasks.text2text_generation import Text2TextGeneration
+from hf_tests.probe.tasks.text_detection import TextDetection
 from hf_tests.probe.tasks.text_generation import TextGeneration
 from hf_tests.probe.tasks.text_recognition import TextRecognition
 from hf_tests.probe.tasks.text_to_audio import TextToAudio
@@ -75,6 +76,7 @@ def _by_name() -> dict[str, Task]:
         SceneTextRecognition(),
         TableQuestionAnswering(),
         Text2TextGeneration(),
+        TextDetection(),
         TextGeneration(),
         TextRecognition(),
         TextToAudio(),
