@@ -41,15 +41,13 @@ class ActionPrediction(base.Task):
     name = "action-prediction"
     processor_class = "AutoConfig"
     openvino_class = "OVModelForActionPrediction"
+    unit = "steps"
 
     def load_processor(self, folder: str, **options: Any) -> Robot:
         config = super().load_processor(folder, **options)
         sees = any(hasattr(config, name) for name in ("vlm_config", "vision_config"))
         loader = classes.transformers_class("AutoProcessor") if sees else None
         return Robot(config, loader and loader.from_pretrained(folder, **options))
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "steps")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         robot = subject.processor

@@ -16,7 +16,7 @@ class AnyToAny(ImageTextToText):
     openvino_class = "OVModelForMultimodalLM"
     openvino_alternatives = ()
     pipeline_dependencies = ("librosa",)
-    default_prompt = "USER: {audio} What do you hear? ASSISTANT:"
+    sample_text = "USER: {audio} What do you hear? ASSISTANT:"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         text = self.prompt(subject.model, subject.processor)

@@ -68,6 +68,12 @@ class Task(abc.ABC):
     name: str
     processor_class: str
     openvino_class: str
+    unit: str
+    """What one inference goes through one of, in the plural; only `work` asks for it."""
+
+    sample_text: str = ""
+    """A text or question of the sample input, where the registry gives a model no other."""
+
     openvino_alternatives: tuple[str, ...] = ()
     """Further classes of optimum-intel for the task, with model types of their own."""
 
@@ -111,9 +117,14 @@ class Task(abc.ABC):
         """
         return classes.transformers_class(self.processor_class).from_pretrained(folder, **options)
 
-    @abc.abstractmethod
+    def text(self, model: Model) -> str:
+        """The model's sample text."""
+        return str(model.samples.get("text", self.sample_text))
+
     def work(self, model: Model) -> Work:
-        """What one inference on the model's sample input does."""
+        """What one inference on the model's sample input does: by default one of the `unit`."""
+        del model
+        return Work(1, self.unit)
 
     @abc.abstractmethod
     def inputs(self, subject: Subject) -> dict[str, Any]:

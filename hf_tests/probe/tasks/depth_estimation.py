@@ -22,10 +22,8 @@ class DepthEstimation(base.Task):
     name = "depth-estimation"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForDepthEstimation"
+    unit = "images"
     compared_outputs = ("predicted_depth", "field_of_view")
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))

@@ -30,17 +30,12 @@ class DocumentQuestionAnswering(base.Task):
     name = "document-question-answering"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForDocumentQuestionAnswering"
+    sample_text = QUESTION
+    unit = "pages"
     compared_outputs = ("start_logits", "end_logits")
 
-    def question(self, model: Model) -> str:
-        """The model's sample question."""
-        return str(model.samples.get("text", QUESTION))
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "pages")
-
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return encoded(subject.model, subject.processor, self.question(subject.model))
+        return encoded(subject.model, subject.processor, self.text(subject.model))
 
     def pipeline_misfit(self, subject: base.Subject) -> str | None:
         tokenizer = base.tokenizer_of(subject.processor)
@@ -71,12 +66,12 @@ class DocumentQuestionAnswering(base.Task):
             "start_token": first,
             "end_token": last,
         }
-        return base.Verdict((prediction,), Example(self.question(subject.model), prediction))
+        return base.Verdict((prediction,), Example(self.text(subject.model), prediction))
 
     def call(self, model: Model, pipe: Any) -> Any:
         page = {
             "image": samples.document(),
-            "question": self.question(model),
+            "question": self.text(model),
             "word_boxes": [(word, list(box)) for word, box in samples.DOCUMENT],
         }
         return pipe(page)
@@ -89,14 +84,14 @@ class DocumentQuestionAnswering(base.Task):
         words = [word for word, _ in samples.DOCUMENT]
         said = " ".join(words[found["start"] : found["end"] + 1])
         judge.require(bool(said) and found["answer"] == said, f"{found!r} is not {said!r}")
-        wanted = _score(model, pipe, self.question(model), found["start"], found["end"])
+        wanted = _score(model, pipe, self.text(model), found["start"], found["end"])
         judge.require(
             abs(found["score"] - wanted) <= CLOSE * max(wanted, found["score"]),
             f"the answer's score is {found['score']:.4g}, and {wanted:.4g} by the network's logits "
             "of words and image",
         )
         prediction = {name: found[name] for name in ("answer", "score", "start", "end")}
-        return base.Verdict((prediction,), Example(self.question(model), prediction))
+        return base.Verdict((prediction,), Example(self.text(model), prediction))
 
 
 def encoded(model: Model, processor: Any, question: str) -> dict[str, Any]:

@@ -21,9 +21,7 @@ class DocumentTextGeneration(Text2TextGeneration):
     name = "document-text-generation"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForDocumentTextGeneration"
-
-    def text(self, model: Model) -> str:
-        return str(model.samples.get("text", PROMPT))
+    sample_text = PROMPT
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return encoded(subject.model, subject.processor, self.text(subject.model))

@@ -18,15 +18,14 @@ class FeatureExtraction(features.Features):
     name = "feature-extraction"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForFeatureExtraction"
+    sample_text = TEXT
+    unit = "sequences"
 
     def sample(self, model: Model) -> str:
-        return str(model.samples.get("text", TEXT))
+        return self.text(model)
 
     def described(self, model: Model) -> str:
         return self.sample(model)
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "sequences")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         if subject.model.samples.get("page"):

@@ -23,9 +23,7 @@ class FillMask(base.Task):
     name = "fill-mask"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForMaskedLM"
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "sequences")
+    unit = "sequences"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         text = text_for(subject.model, subject.processor)

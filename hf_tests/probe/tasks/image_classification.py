@@ -18,9 +18,7 @@ class ImageClassification(base.Task):
     name = "image-classification"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForImageClassification"
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
+    unit = "images"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))

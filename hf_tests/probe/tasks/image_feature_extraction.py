@@ -22,15 +22,13 @@ class ImageFeatureExtraction(features.Features):
     name = "image-feature-extraction"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForImageFeatureExtraction"
+    unit = "images"
 
     def sample(self, model: Model) -> Any:
         return samples.image()
 
     def described(self, model: Model) -> str:
         return INPUT
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         drawn = samples.drawn(subject.model.samples.get("drawn", {}))

@@ -31,13 +31,11 @@ class ImageSegmentation(base.Task):
     name = "image-segmentation"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForImageSegmentation"
+    unit = "images"
     compared_outputs = (
         *("logits", "masks_queries_logits", "class_queries_logits"),
         *("pred_masks", "pred_logits", "pred_boxes"),
     )
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         import torch

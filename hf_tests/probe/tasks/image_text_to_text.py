@@ -21,11 +21,11 @@ class ImageTextToText(base.Task):
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVisualCausalLM"
     openvino_alternatives: tuple[str, ...] = ("OVModelForImageTextToText",)
-    default_prompt = PROMPT
+    sample_text = PROMPT
 
     def prompt(self, model: Model, processor: Any) -> str:
         """The model's sample prompt, with the processor's own tokens (``{image}``); or empty."""
-        text = str(model.samples.get("text", self.default_prompt))
+        text = self.text(model)
         return PLACE.sub(
             lambda found: str(getattr(processor, f"{found[1]}_token", f"<{found[1]}>")), text
         )

@@ -19,10 +19,8 @@ class ImageToImage(base.Task):
     name = "image-to-image"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForImageToImage"
+    unit = "images"
     compared_outputs = ("reconstruction",)
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=_image(), return_tensors="pt"))

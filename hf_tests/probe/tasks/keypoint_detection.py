@@ -20,10 +20,8 @@ class KeypointDetection(base.Task):
     name = "keypoint-detection"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForKeypointDetection"
+    unit = "images"
     compared_outputs = ("scores", "keypoints", "descriptors")
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))

@@ -20,10 +20,8 @@ class KeypointMatching(base.Task):
     name = "keypoint-matching"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForKeypointMatching"
+    unit = "pairs of images"
     compared_outputs = ("matching_scores", "keypoints")
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "pairs of images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=pair(), return_tensors="pt"))

@@ -21,12 +21,10 @@ class MaskGeneration(base.Task):
     name = "mask-generation"
     processor_class = "AutoProcessor"
     openvino_class = "OVSamModel"
+    unit = "images"
     compared_outputs = ("pred_masks", "iou_scores")
     pipeline_batches = False  # it makes batches of an image's points instead
     pipeline_dependencies = ("torchvision",)  # it drops overlapping masks by torchvision's NMS
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         # Batch of one image, one prompt in it, one point in the prompt.

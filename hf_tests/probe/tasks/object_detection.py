@@ -28,10 +28,8 @@ class ObjectDetection(base.Task):
     name = "object-detection"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForObjectDetection"
+    unit = "images"
     compared_outputs = ("logits", "pred_boxes")
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))

@@ -22,13 +22,11 @@ class ProteinTextGeneration(TextGeneration):
     name = "protein-text-generation"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForProteinText2Text"
+    sample_text = QUESTION
     continues_its_input = False
 
-    def prompt(self, model: Model) -> str:
-        return str(model.samples.get("text", QUESTION))
-
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        chat = [{"role": "user", "content": self.prompt(subject.model)}]
+        chat = [{"role": "user", "content": self.text(subject.model)}]
         return dict(subject.processor(proteins=[PROTEIN], messages_list=[chat]))
 
     def call(self, model: Model, pipe: Any) -> Any:

@@ -23,19 +23,14 @@ class TableQuestionAnswering(base.Task):
     name = "table-question-answering"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForTableQuestionAnswering"
+    sample_text = QUESTION
+    unit = "tables"
     compared_outputs = ("logits", "logits_aggregation")
-
-    def question(self, model: Model) -> str:
-        """The model's sample question."""
-        return str(model.samples.get("text", QUESTION))
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "tables")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         import pandas
 
-        question = self.question(subject.model)
+        question = self.text(subject.model)
         return dict(subject.processor(pandas.DataFrame(TABLE), question, return_tensors="pt"))
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
@@ -53,7 +48,7 @@ class TableQuestionAnswering(base.Task):
         return self._verdict(subject.model, found[0], names[chosen[0]])
 
     def call(self, model: Model, pipe: Any) -> Any:
-        return pipe({"table": TABLE, "query": self.question(model)})
+        return pipe({"table": TABLE, "query": self.text(model)})
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         judge.keys(answer, ("answer", "coordinates", "cells", "aggregator"), "answer")
@@ -75,4 +70,4 @@ class TableQuestionAnswering(base.Task):
             "cells": [columns[column][row] for row, column in cells],
             "aggregation": choice,
         }
-        return base.Verdict((prediction,), Example(self.question(model), prediction))
+        return base.Verdict((prediction,), Example(self.text(model), prediction))

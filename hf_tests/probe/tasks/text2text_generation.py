@@ -18,10 +18,7 @@ class Text2TextGeneration(base.Task):
     name = "text2text-generation"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForSeq2SeqLM"
-
-    def text(self, model: Model) -> str:
-        """The model's sample text."""
-        return str(model.samples.get("text", TEXT))
+    sample_text = TEXT
 
     def work(self, model: Model) -> base.Work:
         return base.Work(base.NEW_TOKENS, "tokens")

@@ -20,17 +20,14 @@ class TextGeneration(base.Task):
     name = "text-generation"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForCausalLM"
+    sample_text = PROMPT
     continues_its_input = True
-
-    def prompt(self, model: Model) -> str:
-        """The model's sample prompt."""
-        return str(model.samples.get("text", PROMPT))
 
     def work(self, model: Model) -> base.Work:
         return base.Work(base.NEW_TOKENS, "tokens")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return dict(subject.processor(self.prompt(subject.model), return_tensors="pt"))
+        return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         return generation.generate_with_logits(subject, inputs)
@@ -50,15 +47,15 @@ class TextGeneration(base.Task):
         )
         text = subject.processor.decode(ids, skip_special_tokens=True)
         prediction = {"text": base.short(text), "token_ids": ids}
-        return base.Verdict((prediction,), Example(self.prompt(subject.model), base.short(text)))
+        return base.Verdict((prediction,), Example(self.text(subject.model), base.short(text)))
 
     def call(self, model: Model, pipe: Any) -> Any:
-        return pipe(self.prompt(model), **generation.greedy(pipe.tokenizer), return_full_text=True)
+        return pipe(self.text(model), **generation.greedy(pipe.tokenizer), return_full_text=True)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         judge.require(isinstance(answer, list) and len(answer) == 1, f"answer {answer!r}")
         judge.keys(answer[0], ("generated_text",), "answer")
-        prompt = self.prompt(model)
+        prompt = self.text(model)
         judge.require(answer[0]["generated_text"].startswith(prompt), "the prompt is not its start")
         text = base.short(generation.judge_text(answer[0]["generated_text"], prompt))
         return base.Verdict(({"text": text},), Example(prompt, text))

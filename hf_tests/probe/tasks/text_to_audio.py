@@ -40,6 +40,8 @@ class TextToAudio(base.Task):
     name = "text-to-audio"
     processor_class = "AutoTokenizer"
     openvino_class = "OVModelForTextToAudio"
+    sample_text = TEXT
+    unit = "texts"
 
     def pipeline_misfit(self, subject: base.Subject) -> str | None:
         from transformers.models.auto import modeling_auto
@@ -66,13 +68,6 @@ class TextToAudio(base.Task):
             if any(str(name).startswith(LENGTHS) for block in blocks for name in block):
                 return f"a model that rounds lengths of time rounds others in {dtype}"
         return None
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "texts")
-
-    def text(self, model: Model) -> str:
-        """The model's sample text."""
-        return str(model.samples.get("text", TEXT))
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         """What the network is given of a text, with codes, speakers and such as are drawn.

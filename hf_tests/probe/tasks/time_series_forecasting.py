@@ -33,9 +33,7 @@ class TimeSeriesForecasting(base.Task):
     name = "time-series-forecasting"
     processor_class = "AutoConfig"
     openvino_class = "OVModelForTimeSeriesForecasting"
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "series")
+    unit = "series"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         import torch

@@ -44,6 +44,7 @@ class VideoClassification(base.Task):
     name = "video-classification"
     processor_class = "AutoImageProcessor"
     openvino_class = "OVModelForVideoClassification"
+    unit = "videos"
     pipeline_dependencies = ("av",)
 
     def load_processor(self, folder: str, **options: Any) -> Clips:
@@ -52,9 +53,6 @@ class VideoClassification(base.Task):
         found = (classes.transformers_class(item) for item in (name, "AutoConfig"))
         processor, config = (item.from_pretrained(folder, **options) for item in found)
         return Clips(processor, config)
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "videos")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor())

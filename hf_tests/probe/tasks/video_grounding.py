@@ -21,9 +21,8 @@ class VideoGrounding(base.Task):
     name = "video-grounding"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVideoGrounding"
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "clips")
+    sample_text = TEXT
+    unit = "clips"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         from transformers import AutoConfig
@@ -31,7 +30,7 @@ class VideoGrounding(base.Task):
         model = subject.model
         config = AutoConfig.for_model(model.model_type, **model.config)
         frames = samples.video(video_classification.frames(config))
-        found = subject.processor(images=frames, text=[_text(model)], return_tensors="pt")
+        found = subject.processor(images=frames, text=[self.text(model)], return_tensors="pt")
         taken = classes.parameters_of(model.class_name)
         return {name: value for name, value in found.items() if name in taken}
 
@@ -43,14 +42,10 @@ class VideoGrounding(base.Task):
         start, end = shares[0].tolist()
         judge.scores([start, end], "logits")
         prediction = {"start": start, "end": end}
-        return base.Verdict((prediction,), Example(_text(subject.model), prediction))
+        return base.Verdict((prediction,), Example(self.text(subject.model), prediction))
 
     def call(self, model: Model, pipe: Any) -> Any:
         raise NotImplementedError(f"transformers has no {self.name} pipeline")
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         raise NotImplementedError(f"transformers has no {self.name} pipeline")
-
-
-def _text(model: Model) -> str:
-    return str(model.samples.get("text", TEXT))

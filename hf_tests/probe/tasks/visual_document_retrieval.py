@@ -24,10 +24,8 @@ class VisualDocumentRetrieval(base.Task):
     name = "visual-document-retrieval"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVisualDocumentRetrieval"
+    unit = "pages"
     compared_outputs = ("embeddings",)
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "pages")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return pages(subject.processor, [samples.document()])

@@ -33,12 +33,11 @@ class VisualQuestionAnswering(base.Task):
     name = "visual-question-answering"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForVisualQuestionAnswering"
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "questions")
+    sample_text = QUESTION
+    unit = "questions"
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return self.asked(subject, [str(subject.model.samples.get("text", QUESTION))])
+        return self.asked(subject, [self.text(subject.model)])
 
     def asked(self, subject: base.Subject, questions: Sequence[str]) -> dict[str, Any]:
         """The network's arguments for questions about the sample image, padded to the longest."""
@@ -80,7 +79,7 @@ class VisualQuestionAnswering(base.Task):
         return self._verdict(subject.model, predictions)
 
     def call(self, model: Model, pipe: Any) -> Any:
-        question = str(model.samples.get("text", QUESTION))
+        question = self.text(model)
         return pipe(image=samples.image(), question=question, top_k=base.TOP_K)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
@@ -98,7 +97,7 @@ class VisualQuestionAnswering(base.Task):
         )
 
     def _verdict(self, model: Model, predictions: tuple[dict[str, Any], ...]) -> base.Verdict:
-        question = str(model.samples.get("text", QUESTION))
+        question = self.text(model)
         return base.Verdict(predictions, Example(question, predictions[0]))
 
 

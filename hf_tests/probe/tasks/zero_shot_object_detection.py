@@ -35,10 +35,8 @@ class ZeroShotObjectDetection(CandidateLabels):
     name = "zero-shot-object-detection"
     processor_class = "AutoProcessor"
     openvino_class = "OVModelForZeroShotObjectDetection"
+    unit = "images"
     candidates = LABELS
-
-    def work(self, model: Model) -> base.Work:
-        return base.Work(1, "images")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return encoded(subject.processor, self.labels(subject.model), samples.image())
