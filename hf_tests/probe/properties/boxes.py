@@ -9,7 +9,7 @@ from typing import Any
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
 from hf_tests.probe.properties.images import beside_another
-from hf_tests.probe.tasks.object_detection import on_cpu
+from hf_tests.probe.tasks.found_boxes import on_cpu
 
 SIZE = (240, 320)  # height and width of an image in pixels
 FACTORS = (2, 3)

@@ -23,15 +23,15 @@ def judge_logits(subject: base.Subject, outputs: Any) -> tuple[dict[str, Any], .
     )
 
 
-def judge_labels(pipe: Any, answer: Any) -> tuple[dict[str, Any], ...]:
-    """The best labels, best first, of a pipeline's answer."""
+def judge_labels(pipe: Any, answer: Any, name: str = "label") -> tuple[dict[str, Any], ...]:
+    """The best labels, best first, of a pipeline's answer, which calls them by that name."""
     labels = set(pipe.model.config.id2label.values())
     expected = min(base.TOP_K, pipe.model.config.num_labels)
     judge.require(isinstance(answer, list) and len(answer) == expected, f"answer {answer!r}")
     for item in answer:
-        judge.keys(item, ("label", "score"), "answer")
-        judge.require(item["label"] in labels, f"{item['label']!r} is no label of the model")
+        judge.keys(item, (name, "score"), "answer")
+        judge.require(item[name] in labels, f"{item[name]!r} is no {name} of the model")
     values = [item["score"] for item in answer]
     judge.scores(values, "answer")
     judge.descending(values, "answer")
-    return tuple({"label": item["label"], "score": item["score"]} for item in answer)
+    return tuple({name: item[name], "score": item["score"]} for item in answer)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hf_tests.outcome import Example
 from hf_tests.probe import judge, samples
-from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks import base, found_boxes
 from hf_tests.probe.tasks.image_classification import INPUT
 from hf_tests.registry import Model
-
-EDGES = ("xmin", "ymin", "xmax", "ymax")
-THRESHOLD = 0.0
-"""All boxes are kept, so that they can be judged whatever their scores."""
-
-PIXELS = 4.0
-"""How far half precision may move an edge, of which it keeps about eight bits."""
 
 
 class ObjectDetection(base.Task):
@@ -48,40 +41,32 @@ class ObjectDetection(base.Task):
         judge.varied(boxes, "boxes")
         judge.require(bool(((boxes >= 0) & (boxes <= 1)).all()), "boxes outside the image")
         (found,) = subject.processor.post_process_object_detection(
-            on_cpu(outputs), threshold=THRESHOLD, target_sizes=[samples.IMAGE_SIZE[::-1]]
+            found_boxes.on_cpu(outputs),
+            threshold=found_boxes.THRESHOLD,
+            target_sizes=[samples.IMAGE_SIZE[::-1]],
         )
-        answer = [
-            {"score": score, "label": subject.config.id2label[label], "box": box}
-            for score, label, box in zip(
-                found["scores"].tolist(),
-                found["labels"].tolist(),
-                (dict(zip(EDGES, box, strict=True)) for box in found["boxes"].tolist()),
-                strict=True,
-            )
-        ]
-        predictions = self.detections(answer, in_pixels(boxes[0]), subject.config.id2label.values())
+        words = subject.config.id2label
+        names = [words[label] for label in found["labels"].tolist()]
+        answer = found_boxes.detections(found["scores"], names, found["boxes"])
+        places = found_boxes.in_pixels(boxes[0], samples.IMAGE_SIZE)
+        predictions = self.detections(answer, places, words.values())
         return base.Verdict(predictions, Example(INPUT, predictions[0]))
 
     def detections(
-        self, answer: Any, boxes: Sequence[Sequence[float]], labels: Iterable[str]
+        self, answer: Any, places: Sequence[Sequence[float]], labels: Collection[str]
     ) -> tuple[Any, ...]:
-        """The best of a list of detections, judged: each has a label and one of the boxes."""
-        judge.require(isinstance(answer, list) and bool(answer), f"nothing was found: {answer!r}")
+        """The best of a list of detections, judged: each has a label and one of the places."""
+        found_boxes.judge_found(answer, labels)
         for item in answer:
-            judge.keys(item, ("score", "label", "box"), "answer")
-            judge.keys(item["box"], EDGES, "box")
-            edges = [item["box"][name] for name in EDGES]
-            judge.require(item["label"] in labels, f"unknown label {item['label']!r}")
+            edges = found_boxes.edges_of(item)
             judge.require(
-                any(_near(edges, box) for box in boxes),
-                f"a box at {edges} is none of the network's: {boxes[: base.TOP_K]}",
+                any(found_boxes.near(edges, place) for place in places),
+                f"a box at {edges} is none of the network's: {places[: base.TOP_K]}",
             )
-        judge.scores([item["score"] for item in answer], "answer")
-        best = sorted(answer, key=lambda item: -float(item["score"]))[: base.TOP_K]
-        return tuple({name: item[name] for name in ("score", "label", "box")} for item in best)
+        return found_boxes.best(answer)
 
     def call(self, model: Model, pipe: Any) -> Any:
-        return pipe(samples.image(), threshold=THRESHOLD)
+        return pipe(samples.image(), threshold=found_boxes.THRESHOLD)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         import torch
@@ -89,40 +74,6 @@ class ObjectDetection(base.Task):
         inputs = pipe.image_processor(images=samples.image(), return_tensors="pt")
         with torch.inference_mode():
             outputs = pipe.model(**inputs.to(pipe.model.device, pipe.model.dtype))
-        boxes = in_pixels(outputs.pred_boxes[0].float().cpu())
-        predictions = self.detections(answer, boxes, pipe.model.config.id2label.values())
+        places = found_boxes.in_pixels(outputs.pred_boxes[0].float().cpu(), samples.IMAGE_SIZE)
+        predictions = self.detections(answer, places, pipe.model.config.id2label.values())
         return base.Verdict(predictions, Example(INPUT, predictions[0]))
-
-
-def on_cpu(outputs: Any) -> Any:
-    """A network's outputs as their post-processing takes them: float32, on the CPU."""
-    import torch
-    from transformers import BatchFeature
-
-    return BatchFeature(
-        {
-            name: value.float().cpu() if value.is_floating_point() else value.cpu()
-            for name, value in outputs.items()
-            if isinstance(value, torch.Tensor)
-        }
-    )
-
-
-def in_pixels(boxes: Any) -> list[list[float]]:
-    """Boxes of shape (boxes, 4) as their edges in the sample image: left, top, right, bottom."""
-    width, height = samples.IMAGE_SIZE
-    x, y, wide, high = boxes.unbind(-1)
-    return [
-        [left * width, top * height, right * width, bottom * height]
-        for left, top, right, bottom in zip(
-            (x - wide / 2).tolist(),
-            (y - high / 2).tolist(),
-            (x + wide / 2).tolist(),
-            (y + high / 2).tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _near(edges: Sequence[float], box: Sequence[float]) -> bool:
-    return all(abs(one - other) <= PIXELS for one, other in zip(edges, box, strict=True))

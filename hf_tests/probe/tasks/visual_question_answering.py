@@ -7,7 +7,7 @@ from typing import Any
 
 from hf_tests.outcome import Example
 from hf_tests.probe import classes, judge, samples
-from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks import base, classification
 from hf_tests.registry import Model
 
 QUESTION = "What is in this picture?"
@@ -83,18 +83,7 @@ class VisualQuestionAnswering(base.Task):
         return pipe(image=samples.image(), question=question, top_k=base.TOP_K)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
-        answers = set(pipe.model.config.id2label.values())
-        expected = min(base.TOP_K, len(answers))
-        judge.require(isinstance(answer, list) and len(answer) == expected, f"answer {answer!r}")
-        for item in answer:
-            judge.keys(item, ("answer", "score"), "answer")
-            judge.require(item["answer"] in answers, f"{item['answer']!r} is no answer it has")
-        values = [item["score"] for item in answer]
-        judge.scores(values, "answer")
-        judge.descending(values, "answer")
-        return self._verdict(
-            model, tuple({"answer": item["answer"], "score": item["score"]} for item in answer)
-        )
+        return self._verdict(model, classification.judge_labels(pipe, answer, "answer"))
 
     def _verdict(self, model: Model, predictions: tuple[dict[str, Any], ...]) -> base.Verdict:
         question = self.text(model)

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hf_tests.probe import judge, samples
-from hf_tests.probe.tasks import base
+from hf_tests.probe.tasks import base, found_boxes
 from hf_tests.probe.tasks.candidate_labels import CandidateLabels
-from hf_tests.probe.tasks.object_detection import EDGES, PIXELS, THRESHOLD, on_cpu
 from hf_tests.registry import Model
 
 LABELS = ("a red circle", "a blue square", "a yellow sun")
@@ -70,12 +69,7 @@ class ZeroShotObjectDetection(CandidateLabels):
                 _is_within(_squeezed(label), whole) if one_text else label in labels,
                 f"found is {label!r}, which was not looked for",
             )
-        answer = [
-            {"score": score, "label": label, "box": dict(zip(EDGES, box, strict=True))}
-            for score, label, box in zip(
-                found["scores"].tolist(), found["text_labels"], found["boxes"].tolist(), strict=True
-            )
-        ]
+        answer = found_boxes.detections(found["scores"], found["text_labels"], found["boxes"])
         squared = is_squared(processor.image_processor, inputs)
         edges = corners(boxes, samples.IMAGE_SIZE, squared=squared)
         probable = logits[0].sigmoid()
@@ -88,7 +82,7 @@ class ZeroShotObjectDetection(CandidateLabels):
     def call(self, model: Model, pipe: Any) -> Any:
         # Named in one dictionary, so that several of them are several inputs.
         given = {"image": samples.image(), "candidate_labels": self.labels(model)}
-        return pipe(given, threshold=THRESHOLD)
+        return pipe(given, threshold=found_boxes.THRESHOLD)
 
     def judge_answer(self, model: Model, pipe: Any, answer: Any) -> base.Verdict:
         import torch
@@ -159,7 +153,7 @@ def detections(
     outputs: Any,
     labels: Sequence[str],
     size: tuple[int, int],
-    threshold: float = THRESHOLD,
+    threshold: float = found_boxes.THRESHOLD,
 ) -> dict[str, Any]:
     """What the processor finds in outputs for an image of that height and width in pixels.
 
@@ -169,7 +163,7 @@ def detections(
     # Where the labels are one text its tokens are asked for.
     taken = {"input_ids": inputs["input_ids"]} if _takes(find, "input_ids") else {}
     (found,) = find(
-        outputs=on_cpu(outputs),
+        outputs=found_boxes.on_cpu(outputs),
         threshold=threshold,
         target_sizes=[size],
         text_labels=[list(labels)],
@@ -191,15 +185,7 @@ def corners(boxes: Any, size: tuple[int, int], *, squared: bool) -> list[list[fl
 
     The edges are left, top, right, bottom, in pixels; ``squared`` as `is_squared` has it.
     """
-    x, y, wide, high = boxes[0].unbind(-1)
-    width, height = (max(size), max(size)) if squared else size
-    edges = (
-        (x - wide / 2) * width,
-        (y - high / 2) * height,
-        (x + wide / 2) * width,
-        (y + high / 2) * height,
-    )
-    return [list(box) for box in zip(*(edge.tolist() for edge in edges), strict=True)]
+    return found_boxes.in_pixels(boxes[0], (max(size), max(size)) if squared else size)
 
 
 def _takes(method: Any, name: str) -> bool:
@@ -213,27 +199,18 @@ def _judged(
 
     Those are its scores and edges by label.
     """
-    judge.require(isinstance(answer, list) and bool(answer), f"nothing was found: {answer!r}")
+    found_boxes.judge_found(answer, seen.keys())
     for item in answer:
-        judge.keys(item, ("score", "label", "box"), "answer")
-        judge.keys(item["box"], EDGES, "box")
-        judge.require(item["label"] in seen, f"unknown label {item['label']!r}")
-        edges = [item["box"][name] for name in EDGES]
+        edges = found_boxes.edges_of(item)
         judge.require(
             any(
                 abs(score - item["score"]) <= SCORE
-                and (_near(edges, box) or _near(edges, _cut(box)))
+                and (found_boxes.near(edges, box) or found_boxes.near(edges, _cut(box)))
                 for score, box in seen[item["label"]]
             ),
             f"{item['label']!r} with the score {item['score']} at {edges} is none of the network's",
         )
-    judge.scores([item["score"] for item in answer], "answer")
-    best = sorted(answer, key=lambda item: -float(item["score"]))[: base.TOP_K]
-    return tuple({name: item[name] for name in ("score", "label", "box")} for item in best)
-
-
-def _near(edges: Sequence[float], box: Sequence[float]) -> bool:
-    return all(abs(one - other) <= PIXELS for one, other in zip(edges, box, strict=True))
+    return found_boxes.best(answer)
 
 
 def _cut(box: Sequence[float]) -> list[float]:
