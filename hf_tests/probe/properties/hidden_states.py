@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hf_tests.probe import classes
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
 from hf_tests.probe.properties.text import LONG, SHORT
+
+PLACES = "position_ids"
 
 
 def cache_changes_nothing(loaded: Loaded) -> None:
@@ -38,19 +43,21 @@ def embeddings_stand_for_tokens(loaded: Loaded) -> None:
 def left_padding_changes_nothing(loaded: Loaded) -> None:
     """A text has the same features alone and behind padding.
 
-    Padding behind a text is nothing that a decoder could read.
+    Padding behind a text is nothing that a decoder could read. Places are counted from the text's
+    beginning, as generation counts them: not all that a network makes of them is relative.
     """
     import torch
 
+    def places(mask: Any) -> dict[str, Any]:
+        counted = (mask.cumsum(-1) - 1).clamp(min=0)
+        return {PLACES: counted} if PLACES in classes.parameters_of(name) else {}
+
+    name = loaded.model.class_name
     short, long = (loaded.encode(text)["input_ids"] for text in (SHORT, LONG))
     missing = long.shape[1] - short.shape[1]
     mask = torch.nn.functional.pad(torch.ones_like(short), (missing, 0))
     padded = torch.nn.functional.pad(short, (missing, 0), value=int(long[0, 0]))
-    found = loaded.answer(
-        loaded.network(
-            input_ids=torch.cat([padded, long]),
-            attention_mask=torch.cat([mask, torch.ones_like(long)]),
-        )
-    )
+    ids, masks = torch.cat([padded, long]), torch.cat([mask, torch.ones_like(long)])
+    found = loaded.answer(loaded.network(input_ids=ids, attention_mask=masks, **places(masks)))
     wanted = loaded.answer(loaded.network(input_ids=short, attention_mask=torch.ones_like(short)))
     loaded.same(found[:1, missing:], wanted, "features behind padding differ")

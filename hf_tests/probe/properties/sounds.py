@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 from hf_tests.probe.judge import require
@@ -50,9 +49,9 @@ def changes_stay_in_their_time(loaded: Loaded) -> None:
     name, whole = _answer(loaded, loaded.outputs)
     changes: dict[int, list[float]] = {}
     for part in (FIRST, LAST):
-        _, found = _answer(loaded, loaded.run(_otherwise(loaded.inputs, part)))
+        _, found = _answer(loaded, loaded.run(_otherwise(loaded, part)))
         loaded.different(found, whole, f"a sound with another quarter {part + 1}")
-        squares = (found - whole).square().chunk(PARTS, time_axis(name))
+        squares = (found - whole).square().chunk(PARTS, time_axis(name, whole, loaded.config))
         changes[part] = [float(item.mean()) for item in squares]
     beginning = changes[LAST][FIRST]
     require(changes[LAST][LAST] > beginning, "another end of a sound is heard at the beginning")
@@ -69,14 +68,14 @@ def _answer(loaded: Loaded, outputs: Any) -> tuple[str, Any]:
     return next(name for name, value in outputs.items() if value is found), found.float()
 
 
-def _otherwise(inputs: Mapping[str, Any], part: int) -> dict[str, Any]:
+def _otherwise(loaded: Loaded, part: int) -> dict[str, Any]:
     """The inputs with one quarter backwards and half as loud, but for masks."""
     import torch
 
-    result = dict(inputs)
-    for name, value in inputs.items():
+    result = dict(loaded.inputs)
+    for name, value in loaded.inputs.items():
         if value.is_floating_point():
-            axis = time_axis(name)
+            axis = time_axis(name, value, loaded.config)
             parts = list(value.chunk(PARTS, axis))
             parts[part] = parts[part].flip(axis) * 0.5
             result[name] = torch.cat(parts, axis)

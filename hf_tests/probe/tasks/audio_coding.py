@@ -15,6 +15,9 @@ LATENTS, CODES = "latents", "audio_codes"
 FRAMES_FIRST = (LATENTS, "input_features", "noise_sequence")
 """Inputs and outputs of shape (1, frames, numbers of a frame), where others end with time."""
 
+WIDTHS = ("latent_dim", "hidden_size")
+"""A configuration's names for the width of latents."""
+
 CODEBOOK = "codebook_size"
 SHOWN = 8  # codes that a result shows
 DIGITS = 6
@@ -104,9 +107,14 @@ def drawing_nothing(taken: Collection[str]) -> dict[str, bool]:
     return {name: value for name, value in NOTHING_DRAWN.items() if name in taken}
 
 
-def time_axis(name: str) -> int:
-    """The axis of an input or output of that name along which time goes."""
-    return 1 if name in FRAMES_FIRST else -1
+def time_axis(name: str, value: Any, config: Any) -> int:
+    """The axis of an input or output of that name along which time goes.
+
+    Some have latents the other way round: their width, which the configuration says, is first.
+    """
+    widths = {getattr(config, field, None) for field in WIDTHS}
+    turned = name == LATENTS and value.shape[1] in widths and value.shape[-1] not in widths
+    return 1 if name in FRAMES_FIRST and not turned else -1
 
 
 def _longest(outputs: Any) -> str:

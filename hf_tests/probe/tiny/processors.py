@@ -268,8 +268,10 @@ def _image_processor_class(model: Model, config_class: type) -> Any:
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
     from transformers.utils import is_torchvision_available
 
-    name = model.processor.get("image_processor")
-    if name is not None:
+    if "image_processor" in model.processor:
+        name = model.processor["image_processor"]
+        if name is None:  # of an image and a text only the text is read
+            return None
         if not is_torchvision_available() and hasattr(transformers, f"{name}Pil"):
             return getattr(transformers, f"{name}Pil")
         return getattr(transformers, name)
