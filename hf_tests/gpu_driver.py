@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 
+from hf_tests import programs
+
 QUERY_TIMEOUT_S = 60.0  # the first question after a start makes the driver wake every GPU
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
@@ -21,24 +23,15 @@ def ask(fields: tuple[str, ...], device: str | None = None) -> dict[str, list[st
     Empty without a driver or such a device. The fields' names are those of
     ``nvidia-smi --help-query-gpu``.
     """
-    import subprocess  # late, as a listing starts no process
-
     command = shutil.which("nvidia-smi")
     if command is None:
         return {}
     query = ",".join(("index", "uuid", *fields))
-    try:
-        done = subprocess.run(
-            [command, f"--query-gpu={query}", "--format=csv,noheader,nounits"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=QUERY_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    rows = [[field.strip() for field in line.split(",")] for line in done.stdout.splitlines()]
+    said = programs.output(
+        [command, f"--query-gpu={query}", "--format=csv,noheader,nounits"], QUERY_TIMEOUT_S
+    )
+    lines = (said or "").splitlines()
+    rows = [[field.strip() for field in line.split(",")] for line in lines]
     gpus = _visible([row for row in rows if len(row) == len(fields) + 2])
     found = {f"cuda:{place}": row[2:] for place, row in enumerate(gpus)}
     if device is None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import dependencies, gpu_driver
+from hf_tests import dependencies, gpu_driver, programs
 
 DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d+)?|openvino(:(cpu|gpu(\.\d+)?|npu))?")
 NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -178,33 +178,12 @@ def _cuda_devices() -> list[Device]:
 def _openvino_devices() -> list[Device]:
     if dependencies.version("openvino") is None:
         return []
-    output = _output([sys.executable, "-m", "hf_tests.probe.openvino_devices"])
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "hf_tests.probe.openvino_devices"]
+    output = programs.output(command, QUERY_TIMEOUT_S, {**os.environ, "PYTHONPATH": path})
     try:
         found = json.loads(output or "[]")
         return [Device(**item) for item in found]
     except (ValueError, TypeError):
         return []
-
-
-def _output(command: list[str]) -> str | None:
-    import subprocess  # late, as a listing starts no process
-
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
-    }
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=QUERY_TIMEOUT_S,
-            env=environment,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout

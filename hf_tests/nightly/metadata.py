@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import hf_tests
-from hf_tests import condition, dependencies
+from hf_tests import condition, dependencies, programs
 
 ROOT = Path(hf_tests.__file__).resolve().parent.parent
 
@@ -78,14 +77,5 @@ def commit(root: Path = ROOT) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=GIT_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+    found = programs.output(["git", "-C", str(root), *arguments], GIT_TIMEOUT_S)
+    return None if found is None else found.strip()
