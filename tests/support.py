@@ -81,6 +81,13 @@ def temporary_folder(case: Any) -> Path:
     return Path(folder.name)
 
 
+def class_folder(cls: Any) -> Path:
+    """A folder that is removed when all tests of a class are over."""
+    folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
+    cls.addClassCleanup(folder.cleanup)
+    return Path(folder.name)
+
+
 def small_disk(case: Any, options: str) -> Path:
     """A file system in memory; skips the test where this account may not mount one."""
     folder = temporary_folder(case)

@@ -16,11 +16,7 @@ PAGE = 80  # lines
 def runs(model: Model) -> bool:
     """Whether a method of the CPU is not expected to fail on the model's tiny checkpoint."""
     failing = {
-        item.method
-        for item in model.expected
-        if item.device in (None, "cpu")
-        and item.weights in (None, "tiny")
-        and dependencies.applies(item.versions)
+        item.method for item in model.expected if item.concerns(item.method, "cpu", "", "tiny")
     }
     return not failing >= {"from_pretrained", "pipeline"}
 

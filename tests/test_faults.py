@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import unittest
 import unittest.mock
 from collections.abc import Callable, Mapping
@@ -194,9 +193,7 @@ class TestLocalFaults(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        root = Path(folder.name)
+        root = support.class_folder(cls)
         whole = checkpoints.folder_of(support.job(MODEL))
         entries: dict[str, tuple[tuple[str, Any], ...]] = {HEALTHY[0]: ()}
         for fault in LOCAL:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 import unittest
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,9 +126,7 @@ class TestHubFaults(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = Path(folder.name)
+        cls.root = support.class_folder(cls)
         cls.hub = Hub()
         cls.addClassCleanup(cls.hub.close)
         cls.hub.tokens = {TOKEN}

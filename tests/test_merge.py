@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unittest
-from typing import Any
 
 from hf_tests import outcome
 from hf_tests.isolation.base import EXITED, Ending
@@ -13,17 +12,9 @@ from hf_tests.nightly.run import Finished
 from hf_tests.nightly.schedule import JobOutcome
 from hf_tests.nightly.usage import UsageError
 from hf_tests.outcome import CheckResult, Example, Measurement
-from tests import support
+from tests import nights, support
 
-HARDWARE: dict[str, Any] = {
-    "machine": "x86_64",
-    "system": "Linux",
-    "python": "3.11.0",
-    "processor": "a processor",
-    "cores": 2,
-    "memory_mb": None,
-    "devices": [{"name": "cpu", "description": "", "memory_mb": None, "driver": None}],
-}
+HARDWARE = {**nights.HARDWARE, "memory_mb": None}
 METADATA = metadata.of_run("20260101T000000Z-abc", metadata.now(), {"all": True}, "spawn")
 
 

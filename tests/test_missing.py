@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,9 +21,7 @@ class TestBareEnvironment(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
+        cls.folder = support.class_folder(cls)
         cls.python = environments.bare(cls.folder / "venv", "fastjsonschema")
 
     def test_listing_and_planning_work(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
@@ -62,9 +61,7 @@ class TestFolders(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = Path(folder.name)
+        cls.root = support.class_folder(cls)
         (cls.root / "marks").mkdir()
         for name in ("trusted", "unasked", "unlisted", "foreign"):
             make(cls.root / name, elsewhere="someone/else--" if name == "foreign" else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,9 +55,7 @@ class TestPickles(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = Path(folder.name)
+        cls.root = support.class_folder(cls)
         whole = checkpoints.folder_of(support.job(MODEL))
         for name in (PLAIN, SHARDED, EVIL, FORBIDDEN):
             shutil.copytree(whole, cls.root / name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -110,9 +109,7 @@ class TestQuality(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = Path(folder.name)
+        cls.root = support.class_folder(cls)
         encoder(cls.root / "taught", taught=True)
         encoder(cls.root / "untaught", taught=False)
         decoder(cls.root / "teller")

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import zlib
@@ -168,9 +167,7 @@ class TestPage(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.run_read = reading.read(made.write(Path(folder.name), made.every_status()))
+        cls.run_read = reading.read(made.write(support.class_folder(cls), made.every_status()))
         cls.html = page.render(cls.run_read)
         cls.page = Page(cls.html)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from hf_tests.outcome import Example
 from hf_tests.report import page, reading
-from tests import browser, made
+from tests import browser, made, support
 
 REASON = browser.missing()
 UNITS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "MiB": 1.0, "GiB": 1024.0}
@@ -26,8 +25,6 @@ class TestInChromium(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-")
-        cls.addClassCleanup(folder.cleanup)
         says = {"error": ATTACK, "hint": ATTACK, "traceback": ATTACK, "log_tail": ATTACK}
         hostile = made.bad(f"x/{ATTACK}", "error", "cuda_error", "cuda:0", family="gpt", **says)
         answers = made.passed(
@@ -37,7 +34,7 @@ class TestInChromium(unittest.TestCase):
             examples=(Example(ATTACK, ATTACK),),
         )
         checks = [*made.every_status(), hostile, answers]
-        cls.path = page.write(reading.read(made.write(Path(folder.name), checks)))
+        cls.path = page.write(reading.read(made.write(support.class_folder(cls), checks)))
         cls.driver = browser.start()
         cls.addClassCleanup(cls.driver.quit)
 

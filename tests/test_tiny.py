@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -63,9 +62,7 @@ class TestTiny(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="hf-tests-test-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = Path(folder.name)
+        cls.root = support.class_folder(cls)
 
     def models(self) -> list[Model]:
         """All that can be built here."""

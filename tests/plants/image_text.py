@@ -118,10 +118,6 @@ def text_decoder(loaded: Loaded) -> Any:
     return loaded.network.text_decoder
 
 
-def picture_lost(given: dict[str, Any]) -> None:
-    given["pixel_values"] = torch.zeros_like(given["pixel_values"])
-
-
 def text_lost(given: dict[str, Any]) -> None:
     given["input_ids"] = torch.zeros_like(given["input_ids"])
 
@@ -144,7 +140,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "scores": wrapped(processor, "score_retrieval", after=lambda scores: scores / 2),
     },
     "vqa": {
-        "image": forward(picture_lost),
+        "image": forward(image_unread),
         "padding": forward(mask_ignored),
         "question": forward(text_lost),
     },
