@@ -20,11 +20,11 @@ HEAD_DIM = 8
 """Width of an attention head in a tiny checkpoint."""
 
 ATTENTION_OUTPUT = (
-    r"(attention\.output\.dense|attn\.c_proj|self_attn\.o_proj|SelfAttention\.o|attn\.out_proj|"
+    r"(attention\.output\.dense|attn\.c_proj|self_attn\.o_proj(\.linear)?|SelfAttention\.o|attn\.out_proj|"
     r"attention\.out_proj|layers\.0\.attn\.proj|mixer\.out_proj)\.weight$"
 )
 QUERY = (
-    r"(attention\.self\.query|attention\.attention\.query|attn\.c_attn|q_proj|SelfAttention\.q|"
+    r"(attention\.self\.query|attention\.attention\.query|attn\.c_attn|q_proj(\.linear)?|SelfAttention\.q|"
     r"attn\.qkv|mixer\.in_proj)\.weight$"
 )
 POSITIONS = (
@@ -36,6 +36,9 @@ PATCHES = (
     r"(input_ff_layer\.input_layer|embedder\.input_embedding|patch_embeddings\.projection)\.weight$"
 )
 CONVOLUTION = r"\.\d+\..*conv\w*\.(weight|parametrizations\.weight\.original1)$"
+CODEC = re.compile(r"codec_(model|config)\b")
+"""What a model has codes made by, and has a family of its own: half of it does not run here."""
+
 LAYER_COUNTS = (
     "depths",  # what has stages may count them under another name, and not read it
     "num_hidden_layers",
@@ -144,7 +147,10 @@ def _change_weight(
         names = sorted(
             str(name)
             for name, weight in weights.items()
-            if re.search(pattern, name) and weight.dim() > 1 and min(weight.shape[:2]) >= least
+            if re.search(pattern, name)
+            and not CODEC.match(name)
+            and weight.dim() > 1
+            and min(weight.shape[:2]) >= least
         )
         for name in names if every else names[:1]:
             weights[name] = change(name, weights[name].clone()).contiguous()
@@ -167,8 +173,8 @@ def _change_config(folder: Path, key: str, change: Callable[[Any], Any]) -> str:
         value = block.get(key)
         if isinstance(value, (int, float, list)) and value != 1:
             found.append(block)
-        for nested in block.values():
-            if isinstance(nested, dict):
+        for name, nested in block.items():
+            if isinstance(nested, dict) and not CODEC.match(name):
                 walk(nested)
 
     walk(config)

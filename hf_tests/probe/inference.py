@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from hf_tests.probe import memory, parity, tasks, timing, tolerances
 from hf_tests.probe.judge import require
 from hf_tests.probe.record import Record
 from hf_tests.probe.reference import Reference
+
+KEPT = "_keep_in_fp32_modules_strict"
+"""transformers' name for the parts of a network that are in float32 whatever its dtype."""
 
 
 def measure(
@@ -155,10 +159,18 @@ def _repeated(task: tasks.Task, wanted: Any, size: int, found: Any) -> Any:
 def on_device(network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs on a torch network's device, those of floating point in its dtype.
 
-    What is no tensor, such as numbers of frames or of tiles, stays as it is.
+    What is no tensor, such as numbers of frames or of tiles, stays as it is. So does what
+    ``generate`` alone takes where a network has a part that is always in float32, and reads it.
     """
+    taken = inspect.signature(network.forward).parameters
+    is_kept = bool(getattr(network, KEPT, None))
     return {
-        name: value.to(network.device, network.dtype if tasks.base.is_floating(value) else None)
+        name: value.to(
+            network.device,
+            network.dtype
+            if tasks.base.is_floating(value) and (name in taken or not is_kept)
+            else None,
+        )
         if hasattr(value, "to")
         else value
         for name, value in inputs.items()

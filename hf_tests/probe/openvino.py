@@ -43,6 +43,10 @@ def check(job: Job, record: Record) -> None:
         processor = loading.processor(job, folder)
     inputs = task.inputs(tasks.Subject(job.model, None, processor))
     properties = _properties(job)
+
+    def load() -> tasks.Subject:
+        return tasks.Subject(job.model, reference.load(folder, job), processor)
+
     with record.timed("import"):
         exporter: exporters.Exporter | None = exporters.optimum(job, task, folder, properties)
     expected = reference.find(job, inputs)
@@ -56,8 +60,9 @@ def check(job: Job, record: Record) -> None:
             expected = known
             is_forced = known.tokens is not None
             if is_forced:
+                given = task.pass_inputs(job.model, load, inputs, known.tokens)
                 task = tasks.ForcedPass(task)
-                inputs = {**inputs, tasks.TOKENS: known.tokens}
+                inputs = {**given, tasks.TOKENS: known.tokens}
                 expected = dataclasses.replace(known, tokens=None)
         exporter = exporters.ConvertModel(
             job, task, folder, processor, inputs, properties, is_one_pass

@@ -135,6 +135,11 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "logit_scale": outputs(scale_forgotten),
         "normalised": outputs(embeddings_doubled),
     },
+    "streaming": {
+        "batch": outputs(batch_mixed),
+        "end": wrapped(network, "generate", nothing_heard),
+        "steps": forward(cache_dropped),
+    },
     "transcriber": {
         "batch": outputs(batch_mixed),
         "cache": forward(cache_dropped),

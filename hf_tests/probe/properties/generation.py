@@ -23,7 +23,7 @@ def cache_changes_nothing(loaded: Loaded) -> None:
     read = [tensors[0].shape[1] for tensors in given if tensors]
     require(read[1:] == [1] * (STEPS - 1), f"tokens read a step with a cache: {read}")
     plain = generate(loaded, loaded.inputs, use_cache=False)
-    _same_steps(loaded, cached, plain, "logits with a cache differ from those without")
+    same_steps(loaded, cached, plain, "logits with a cache differ from those without")
 
 
 def left_padding_changes_nothing(loaded: Loaded) -> None:
@@ -41,7 +41,7 @@ def left_padding_changes_nothing(loaded: Loaded) -> None:
     }
     alone = {"input_ids": short, "attention_mask": torch.ones_like(short)}
     found, wanted = (generate(loaded, inputs) for inputs in (both, alone))
-    _same_steps(loaded, found, wanted, "logits behind a padded prompt differ")
+    same_steps(loaded, found, wanted, "logits behind a padded prompt differ")
 
 
 def greedy_choice_is_the_likeliest(loaded: Loaded) -> None:
@@ -80,13 +80,14 @@ def generate(loaded: Loaded, inputs: Mapping[str, Any], **settings: Any) -> Any:
     )
 
 
-def _same_steps(loaded: Loaded, found: Any, wanted: Any, what: str) -> None:
+def same_steps(loaded: Loaded, found: Any, wanted: Any, what: str) -> None:
     """The first rows' logits agree, step by step, up to where another token was chosen.
 
     Two that are nearly as likely may change places; what follows is another text then.
     """
-    tokens = [outputs.sequences[0, -STEPS:].tolist() for outputs in (found, wanted)]
-    for step in range(STEPS):
+    steps = len(wanted.logits)
+    tokens = [outputs.sequences[0, -steps:].tolist() for outputs in (found, wanted)]
+    for step in range(steps):
         loaded.same(found.logits[step][0], wanted.logits[step][0], f"{what}, step {step}")
         if tokens[0][step] != tokens[1][step]:
             break

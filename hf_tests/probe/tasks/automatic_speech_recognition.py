@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hf_tests.outcome import Example
-from hf_tests.probe import judge, samples
-from hf_tests.probe.tasks import base, generation, sounds
+from hf_tests.probe import judge
+from hf_tests.probe.tasks import base, generation, in_step, sounds
 from hf_tests.registry import Model
+
+SCORES_FRAMES = "ForCTC"
+"""How the names of classes end that score frames: some of them have a ``generate`` too."""
 
 
 class AutomaticSpeechRecognition(base.Task):
@@ -22,25 +26,24 @@ class AutomaticSpeechRecognition(base.Task):
     openvino_class = "OVModelForSpeechSeq2Seq"
 
     def openvino_class_for(self, class_name: str) -> str:
-        return "OVModelForCTC" if class_name.endswith("ForCTC") else self.openvino_class
-
-    def waveform(self, model: Model) -> Any:
-        """The model's sample sound."""
-        return samples.waveform(sounds.seconds(model))
+        return "OVModelForCTC" if class_name.endswith(SCORES_FRAMES) else self.openvino_class
 
     def work(self, model: Model) -> base.Work:
         return base.Work(sounds.seconds(model), "audio seconds")
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
-        return sounds.given(subject.model, subject.processor, self.waveform(subject.model))
+        heard = sounds.sample(subject.model, subject.processor)
+        return sounds.given(subject.model, subject.processor, heard)
 
     def one_pass(self, subject: base.Subject, inputs: dict[str, Any]) -> dict[str, Any]:
-        return generation.at_start(subject, inputs) if _generates(subject.network) else inputs
+        if not _generates(subject.model) or sounds.is_read_first(subject.model):
+            return inputs
+        return generation.at_start(subject, inputs)
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
         if _transduces(subject.network):
             return subject.network.generate(**inputs, max_new_tokens=base.NEW_TOKENS).sequences
-        if _generates(subject.network):
+        if _generates(subject.model):
             # The tokens alone: not every speech model can return the logits of its steps.
             return generation.generate(subject, inputs)
         return subject.network(**inputs)
@@ -49,17 +52,27 @@ class AutomaticSpeechRecognition(base.Task):
         return None if hasattr(outputs, "logits") else generation.last_tokens(outputs)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
-        logits = subject.network(**generation.started(subject, inputs, tokens)).logits
+        if sounds.is_read_first(subject.model):
+            given = in_step.arguments(subject, inputs, tokens)
+        else:
+            given = generation.started(subject, inputs, tokens)
+        logits = subject.network(**given).logits
         # A transducer's are those of every frame behind every beginning of the text.
         return {"logits": logits if logits.dim() > 3 else logits[:, -tokens.shape[1] :]}
 
+    def pass_inputs(
+        self, model: Model, load: Callable[[], base.Subject], inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        if sounds.is_read_first(model):
+            return in_step.arguments(load(), inputs, tokens)
+        return inputs
+
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         size = base.vocabulary_size(subject.config)
-        if _generates(subject.network):
+        if _generates(subject.model):
             ids = [int(token) for token in outputs[0]]
             judge.require(len(ids) >= base.NEW_TOKENS, f"only {len(ids)} tokens were generated")
-            first = generation.started(subject, inputs, outputs[:, -1:])
-            logits = subject.network(**first).logits.float().cpu()
+            logits = self.forced(subject, inputs, outputs[:, -1:])["logits"].float().cpu()
             # Some transducers score behind the tokens how many frames to go on.
             steps = len(getattr(subject.config, "durations", ()))
             judge.shape(logits, (1, None, size + steps), "logits of the first step")
@@ -77,8 +90,9 @@ class AutomaticSpeechRecognition(base.Task):
         return self._verdict(subject.model, text)
 
     def call(self, model: Model, pipe: Any) -> Any:
-        sound = {"raw": self.waveform(model), "sampling_rate": samples.SAMPLING_RATE}
-        if _generates(pipe.model):
+        rate = sounds.rate(pipe.feature_extractor)
+        sound = {"raw": sounds.sample(model, pipe.feature_extractor), "sampling_rate": rate}
+        if _generates(model):
             return pipe(sound, generate_kwargs=generation.greedy(pipe.tokenizer))
         return pipe(sound)
 
@@ -92,11 +106,9 @@ class AutomaticSpeechRecognition(base.Task):
         return base.Verdict(({"text": base.short(text)},), Example(said, base.short(text)))
 
 
-def _generates(network: Any) -> bool:
-    """Whether a decoder writes the transcript: some that score frames have a ``generate`` too."""
-    start = getattr(network.config, "decoder_start_token_id", None)
-    is_started = start is not None or _transduces(network)
-    return is_started and bool(network.can_generate())
+def _generates(model: Model) -> bool:
+    """Whether the transcript is written token by token."""
+    return not model.class_name.endswith(SCORES_FRAMES)
 
 
 def _transduces(network: Any) -> bool:

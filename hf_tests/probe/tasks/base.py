@@ -180,6 +180,16 @@ class Task(abc.ABC):
         """
         raise NotImplementedError(f"{self.name} generates no tokens")
 
+    def pass_inputs(
+        self, model: Model, load: Callable[[], Subject], inputs: dict[str, Any], tokens: Any
+    ) -> dict[str, Any]:
+        """What `forced` gives the network beside ``tokens``, for one that has no ``generate``.
+
+        ``load`` gives the reference's own network, for what only that finds out.
+        """
+        del model, load, tokens
+        return inputs
+
     @abc.abstractmethod
     def judge(self, subject: Subject, inputs: dict[str, Any], outputs: Any) -> Verdict:
         """Assert what must hold of the network's outputs."""

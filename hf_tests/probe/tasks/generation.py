@@ -38,12 +38,12 @@ def greedy(tokenizer: Any) -> dict[str, Any]:
 
 def generate(subject: base.Subject, inputs: dict[str, Any], **more: Any) -> Any:
     """Greedy generation, as ``generate`` returns it; ``more`` are further arguments of it."""
-    settings = greedy(base.tokenizer_of(subject.processor))
+    settings = {**greedy(base.tokenizer_of(subject.processor)), **more}
     if subject.watch is not None:
         settings["stopping_criteria"] = [_Marking(subject.watch)]
     # Some put their first token into the very tensor that they are given.
     own = {name: value.clone() for name, value in inputs.items() if name == IDS}
-    return speaking(subject.network).generate(**{**inputs, **own}, **settings, **more)
+    return speaking(subject.network).generate(**{**inputs, **own}, **settings)
 
 
 def generate_with_logits(subject: base.Subject, inputs: dict[str, Any]) -> Any:

@@ -17,6 +17,9 @@ MASK = "mask"
 ASKED = "return_attention_mask"
 """The option by which a feature extractor is asked for one."""
 
+OTHERS_FIRST = ("images", "text")
+"""What a processor may take before a sound, which has to be named then."""
+
 
 def seconds(model: Model) -> float:
     """Length of the model's sample sound."""
@@ -41,9 +44,10 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
 
     A tower of a larger model may have its own names: its first argument is then the sound, and the
     one that ends in "mask" that of its padding. The registry says where it marks what is
-    padding and not what is sound, or has other frames.
+    padding and not what is sound, or has other frames. One that is given the text first leaves the
+    sound to ``generate``, which knows it by the processor's names.
     """
-    taken = list(inspect.signature(classes.transformers_class(model.class_name).forward).parameters)
+    taken = _taken(model)
     mask = next((name for name in taken if name.endswith(MASK)), None)
     # A mask that has the sound's own name is needed. Some extractors do not give by themselves what
     # they say they give.
@@ -54,7 +58,11 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
     language = inspect.signature(processor.__call__).parameters.get("language")
     if language is not None and language.default is inspect.Parameter.empty:
         options = {"language": LANGUAGE, **options}
-    made = processor(heard, sampling_rate=rate(processor), return_tensors="pt", **options)
+    options = {"sampling_rate": rate(processor), "return_tensors": "pt", **options}
+    by_name = next(iter(inspect.signature(processor.__call__).parameters)) in OTHERS_FIRST
+    made = processor(audio=heard, **options) if by_name else processor(heard, **options)
+    if is_read_first(model):
+        return dict(made)
     found: dict[str, Any] = {}
     for name, value in made.items():
         is_mask = name.endswith(MASK)
@@ -63,3 +71,14 @@ def given(model: Model, processor: Any, heard: Any, **options: Any) -> dict[str,
         if own is not None and (own == name or own not in made) and kind != "none":
             found[own] = ~value.bool() if kind == "hides" else value
     return found
+
+
+def is_read_first(model: Model) -> bool:
+    """Whether the network is given text before sounds: that of its ``generate``, piece by piece."""
+    return _taken(model)[1] == "input_ids"
+
+
+def _taken(model: Model) -> list[str]:
+    """Names of the arguments of a network's forward, in their order, the first itself."""
+    cls = classes.transformers_class(model.class_name)
+    return list(inspect.signature(cls.forward).parameters)
