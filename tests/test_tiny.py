@@ -34,6 +34,8 @@ LARGE = {
     "microsoft/Phi-4-multimodal-instruct": 26.0,
     # Its neck and its cells are as wide as its code says.
     "PaddlePaddle/SLANeXt_wired_safetensors": 8.0,
+    # Its memory is 64 wide whatever it is configured to be, and its pointers are split into such.
+    "facebook/sam2.1-hiera-tiny": 8.0,
     # Its architecture is timm's, with as few channels as that allows.
     "google/gemma-3n-E2B-it#vision": 7.0,
 }

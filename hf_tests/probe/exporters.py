@@ -200,7 +200,7 @@ class ConvertModel:
         import openvino
         import torch
 
-        network = self._task.part(reference.load(self._checkpoint, self._job))
+        network = self._task.part(reference.load(self._checkpoint, self._job), self._processor)
         _spell_out_experts(network)
         if self._is_one_pass:
             for config in _configurations(network):

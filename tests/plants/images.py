@@ -16,6 +16,7 @@ from tests.plants.base import (
     batch_mixed,
     corner_blanked,
     forward,
+    network,
     outputs,
     processor,
     wrapped,
@@ -106,6 +107,34 @@ def frames_averaged(given: dict[str, Any]) -> None:
     given["pixel_values"] = frames.mean(1, keepdim=True).expand_as(frames)
 
 
+@contextlib.contextmanager
+def objects_mixed(loaded: Loaded) -> Iterator[None]:
+    """Each object of a video gets a little of what all of them are remembered by."""
+    whole = loaded.network._encode_new_memory
+
+    def spoilt(*arguments: Any, **given: Any) -> Any:
+        features, places = whole(*arguments, **given)
+        return features + 0.1 * features.mean(1, keepdim=True), places
+
+    with mock.patch.object(loaded.network, "_encode_new_memory", spoilt):
+        yield
+
+
+def nothing_remembered(given: dict[str, Any]) -> None:
+    """Every frame is looked at as if it were the first."""
+    given["is_initial_conditioning_frame"] = True
+
+
+def labels_dropped(given: dict[str, Any]) -> None:
+    """Every point is one inside."""
+    given["input_labels"] = torch.ones_like(given["input_labels"])
+
+
+def points_moved(given: dict[str, Any]) -> None:
+    """Points are taken for those of a video twice as wide."""
+    given["input_points"] = [[[[x / 2, y] for x, y in item] for item in given["input_points"][0]]]
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "backbone": {"batch": outputs(batch_mixed), "corners": forward(corner_blanked)},
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
@@ -119,6 +148,12 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "one_mask": forward(always_several),
         "order": outputs(first_prompt_first),
         "prompts": forward(labels_and_boxes_dropped),
+    },
+    "tracking": {
+        "apart": objects_mixed,
+        "memory": wrapped(network, "_prepare_memory_conditioned_features", nothing_remembered),
+        "prompts": wrapped(lambda loaded: loaded.network.prompt_encoder, "forward", labels_dropped),
+        "session": wrapped(processor, "add_inputs_to_inference_session", points_moved),
     },
     "detr": {
         "any_size": forward(corner_blanked),

@@ -38,6 +38,7 @@ from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
 from hf_tests.probe.tasks.video_grounding import VideoGrounding
+from hf_tests.probe.tasks.video_mask_generation import VideoMaskGeneration
 from hf_tests.probe.tasks.visual_document_retrieval import VisualDocumentRetrieval
 from hf_tests.probe.tasks.visual_question_answering import VisualQuestionAnswering
 from hf_tests.probe.tasks.zero_shot_audio_classification import ZeroShotAudioClassification
@@ -83,6 +84,7 @@ def _by_name() -> dict[str, Task]:
         TimeSeriesForecasting(),
         VideoClassification(),
         VideoGrounding(),
+        VideoMaskGeneration(),
         VisualDocumentRetrieval(),
         VisualQuestionAnswering(),
         ZeroShotAudioClassification(),

@@ -89,6 +89,9 @@ class Task(abc.ABC):
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
+    graph_has_one_size: bool = False
+    """Whether a graph of the network is for as many inputs as it was made with, and no others."""
+
     def pipeline_misfit(self, subject: Subject) -> str | None:
         """Why the pipeline cannot run such a model, whose network it has not; None where it can."""
         del subject
@@ -135,8 +138,9 @@ class Task(abc.ABC):
         del subject
         return inputs
 
-    def part(self, network: Any) -> Any:
-        """The part of a torch network that one pass calls: by default the whole."""
+    def part(self, network: Any, processor: Any) -> Any:
+        """What one pass calls of a torch network, with tensors alone: by default the whole."""
+        del processor
         return network
 
     def run(self, subject: Subject, inputs: dict[str, Any]) -> Any:

@@ -36,7 +36,8 @@ class ForcedPass(base.Task):
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         raise NotImplementedError("tokens are put to inputs that the task itself has made")
 
-    def part(self, network: Any) -> Any:
+    def part(self, network: Any, processor: Any) -> Any:
+        del processor
         return generation.speaking(network)
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:

@@ -52,7 +52,7 @@ class MaskGeneration(base.Task):
         width, height = samples.IMAGE_SIZE
         judge.shape(full, (1, count, height, width), "masks in the image")
         predictions = tuple(
-            {"score": float(scores[0, 0, index]), **_describe(full[0, index])}
+            {"score": float(scores[0, 0, index]), **describe(full[0, index])}
             for index in range(count)
         )
         best = max(predictions, key=lambda item: item["score"])
@@ -77,14 +77,14 @@ class MaskGeneration(base.Task):
         for mask in masks:
             judge.shape(mask, (height, width), "mask")
         predictions = tuple(
-            {"score": float(score), **_describe(mask)}
+            {"score": float(score), **describe(mask)}
             for mask, score in list(zip(masks, scores, strict=True))[: base.TOP_K]
         )
         example = Example({"points_a_side": POINTS_A_SIDE}, {"masks": len(masks)})
         return base.Verdict(predictions, example)
 
 
-def _describe(mask: Any) -> dict[str, Any]:
+def describe(mask: Any) -> dict[str, Any]:
     """A mask's pixels and bounding box (left, top, right, bottom; None for an empty mask)."""
     import torch
 

@@ -83,6 +83,8 @@ def _save_model(
         _set_statistics(network, values)
         sounds.fill_codebooks(network)
         sounds.keep_loudness(network)
+        for name, value in model.shrink.get("fill", {}).items():
+            network.get_parameter(name).copy_(torch.tensor(value))
     if model.generation:
         entries = vocabulary.resolve(model.generation, tokenizer)
         settings = network.generation_config.to_dict() | entries
