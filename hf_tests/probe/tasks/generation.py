@@ -7,6 +7,7 @@ from typing import Any
 from hf_tests.probe import judge
 from hf_tests.probe.tasks import base
 from hf_tests.probe.timing import Watch
+from hf_tests.registry import Model
 
 IDS = "input_ids"
 
@@ -15,6 +16,19 @@ TYPES = ("token_type_ids", "_position_mask")
 
 MORE_TOKENS = 2
 """An answer may be cut into tokens otherwise than its own text is."""
+
+
+class Generating(base.Task):
+    """A task whose models answer with a text, token by token."""
+
+    def work(self, model: Model) -> base.Work:
+        return base.Work(base.NEW_TOKENS, "tokens")
+
+    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
+        return generate_with_logits(subject, inputs)
+
+    def generated(self, outputs: Any) -> Any:
+        return last_tokens(outputs.sequences)
 
 
 def greedy(tokenizer: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ PROMPT = "USER: {image} What is in this picture? ASSISTANT:"
 PLACE = re.compile(r"\{(\w+)\}")
 
 
-class ImageTextToText(base.Task):
+class ImageTextToText(generation.Generating):
     """Models that read an image and a prompt and write text."""
 
     name = "image-text-to-text"
@@ -35,9 +35,6 @@ class ImageTextToText(base.Task):
         frames = model.samples.get("frames")
         return samples.image() if frames is None else samples.video(frames)
 
-    def work(self, model: Model) -> base.Work:
-        return base.Work(base.NEW_TOKENS, "tokens")
-
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         prompt = self.prompt(subject.model, subject.processor)
         text = prompt or None
@@ -53,12 +50,6 @@ class ImageTextToText(base.Task):
         if not generation.is_started(subject.config):
             return inputs
         return generation.at_start(subject, inputs)
-
-    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return generation.generate_with_logits(subject, inputs)
-
-    def generated(self, outputs: Any) -> Any:
-        return generation.last_tokens(outputs.sequences)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         if generation.is_started(subject.config):

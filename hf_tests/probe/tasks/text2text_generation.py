@@ -12,7 +12,7 @@ from hf_tests.registry import Model
 TEXT = "translate English to German: The house is small and the garden is wide."
 
 
-class Text2TextGeneration(base.Task):
+class Text2TextGeneration(generation.Generating):
     """Sequence-to-sequence language models. transformers 5 has no such pipeline."""
 
     name = "text2text-generation"
@@ -20,17 +20,8 @@ class Text2TextGeneration(base.Task):
     openvino_class = "OVModelForSeq2SeqLM"
     sample_text = TEXT
 
-    def work(self, model: Model) -> base.Work:
-        return base.Work(base.NEW_TOKENS, "tokens")
-
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
-
-    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return generation.generate_with_logits(subject, inputs)
-
-    def generated(self, outputs: Any) -> Any:
-        return generation.last_tokens(outputs.sequences)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         outputs = subject.network(**generation.started(subject, inputs, tokens))

@@ -14,7 +14,7 @@ LARGEST = 700.0  # e to the power of more is beyond a float
 PROMPT = "Once upon a time, a small robot"
 
 
-class TextGeneration(base.Task):
+class TextGeneration(generation.Generating):
     """Causal language models."""
 
     name = "text-generation"
@@ -23,17 +23,8 @@ class TextGeneration(base.Task):
     sample_text = PROMPT
     continues_its_input = True
 
-    def work(self, model: Model) -> base.Work:
-        return base.Work(base.NEW_TOKENS, "tokens")
-
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(self.text(subject.model), return_tensors="pt"))
-
-    def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        return generation.generate_with_logits(subject, inputs)
-
-    def generated(self, outputs: Any) -> Any:
-        return generation.last_tokens(outputs.sequences)
 
     def forced(self, subject: base.Subject, inputs: dict[str, Any], tokens: Any) -> dict[str, Any]:
         return generation.logits_of_new(subject.network(**generation.continued(inputs, tokens)))
