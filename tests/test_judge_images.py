@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 from unittest import mock
 
@@ -206,3 +207,28 @@ class TestImages(AnswersCase):
             {"masks": [good, good], "scores": scores},
             {"masks": [good], "scores": scores * float("nan")},
         )
+
+    def test_video_mask_generation(self) -> None:
+        def enlarged(masks: Any, sizes: Any) -> list[Any]:
+            pairs = zip(masks, sizes, strict=True)
+            return [torch.nn.functional.interpolate(mask, size) > 0 for mask, size in pairs]
+
+        model = support.model("facebook/sam2.1-hiera-tiny")
+        processor = types.SimpleNamespace(post_process_masks=enlarged)
+        task, subject = get(model.task), Subject(model, None, processor)
+        masks = torch.full((1, 4, 6, 8), -1.0)
+        masks[:, :, 2:4, 2:4] = 1.0
+        right = {"pred_masks": masks, "object_score_logits": torch.zeros(1, 4)}
+        last = task.judge(subject, {}, right).predictions[-1]
+        self.assertEqual((last["frame"], last["score"]), (3, 0.5))
+        self.assertEqual((last["pixels"], last["box"]), (80 * 80, [80, 80, 159, 159]))
+        for wrong in (
+            {"pred_masks": masks[:, :3]},
+            {"pred_masks": masks.expand(2, 4, 6, 8)},
+            {"pred_masks": masks / 0},
+            {"pred_masks": masks.minimum(torch.tensor([1.0, 1.0, 1.0, -1.0])[:, None, None])},
+            {"object_score_logits": torch.zeros(1, 3)},
+            {"object_score_logits": torch.full((1, 4), float("nan"))},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {**right, **wrong})
