@@ -26,7 +26,6 @@ WITHOUT_ENTRY = {
     "sam3_video",
     "voxtral",
     "voxtral_realtime",
-    "voxtral_realtime_text",
 }
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 
@@ -44,7 +43,7 @@ class TestMeasured(unittest.TestCase):
 
     def setUp(self) -> None:
         self.folder = support.temporary_folder(self)
-        self.write(f"cache/auto-classes-{VERSION}.json", TYPES)
+        self.write(f"cache/model-types-{VERSION}.json", TYPES)
 
     def write(self, name: str, document: Any) -> None:
         path = self.folder / name
@@ -92,7 +91,7 @@ class TestMeasured(unittest.TestCase):
 
     def test_against_the_version_before(self) -> None:
         for version in ("4.1.0", "4.2.0", "99.0.0"):
-            self.write(f"cache/auto-classes-{version}.json", {"bert": {}, version: {}})
+            self.write(f"cache/model-types-{version}.json", {"bert": {}, version: {}})
         found = self.measure()
         self.assertEqual((found.other, found.gone), ("4.2.0", ("4.2.0",)))
         self.assertEqual(found.new, ("gpt2", "new-one"))

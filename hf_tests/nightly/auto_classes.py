@@ -18,7 +18,7 @@ from hf_tests.nightly.store import write_bytes
 from hf_tests.nightly.usage import UsageError
 
 QUERY_TIMEOUT_S = 300.0
-KEPT_AS = "auto-classes-{}.json"
+KEPT_AS = "model-types-{}.json"
 ROOT = Path(__file__).resolve().parents[2]
 
 Tables = Mapping[str, Mapping[str, Sequence[str]]]
