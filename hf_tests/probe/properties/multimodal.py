@@ -11,6 +11,7 @@ from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
 from hf_tests.probe.properties.text import LONG, SHORT
 from hf_tests.probe.tasks.base import is_floating
+from hf_tests.probe.tasks.image_text_to_text import asked
 
 IMAGE_INPUTS = (
     "pixel_values", "image_sizes", "image_grid_thw", "image_merge_sizes", "target_sizes",
@@ -124,6 +125,7 @@ def _read(loaded: Loaded, **given: Any) -> dict[str, Any]:
     text = f"{token}{SHORT}" * len(next(iter(given.values())))
     if "videos" in given:
         given["do_sample_frames"] = False  # all of them, however fast they are to be played
+    given |= asked(loaded.model, loaded.processor)
     return loaded.place(loaded.processor(text=[text], return_tensors="pt", **given))
 
 

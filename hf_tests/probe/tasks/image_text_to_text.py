@@ -6,12 +6,25 @@ import re
 from typing import Any
 
 from hf_tests.outcome import Example
-from hf_tests.probe import judge, samples
+from hf_tests.probe import classes, judge, samples
 from hf_tests.probe.tasks import base, generation
 from hf_tests.registry import Model
 
 PROMPT = "USER: {image} What is in this picture? ASSISTANT:"
 PLACE = re.compile(r"\{(\w+)\}")
+
+KINDS = "mm_token_type_ids"
+"""What each token of a prompt is: text, or a part of an image, a video or a sound."""
+
+
+def asked(model: Model, processor: Any) -> dict[str, bool]:
+    """Arguments by which a processor gives the kinds of tokens, where the network takes them.
+
+    Some say that they give them, and do so only where they are told to.
+    """
+    gives = KINDS in getattr(processor, "model_input_names", ())
+    taken = gives and KINDS in classes.parameters_of(model.class_name)
+    return {f"return_{KINDS}": True} if taken else {}
 
 
 class ImageTextToText(generation.Generating):
@@ -39,7 +52,8 @@ class ImageTextToText(generation.Generating):
         prompt = self.prompt(subject.model, subject.processor)
         text = prompt or None
         picture = self.picture(subject.model)
-        given = dict(subject.processor(images=picture, text=text, return_tensors="pt"))
+        more = asked(subject.model, subject.processor)
+        given = dict(subject.processor(images=picture, text=text, return_tensors="pt", **more))
         # Some give an image in bfloat16, whatever the network computes in.
         return {
             name: value.float() if base.is_floating(value) else value
