@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_tests.probe.judge import finite, require, shape
 from hf_tests.probe.properties.base import Loaded
+from hf_tests.probe.tasks.image_feature_extraction import in_a_row
 
 SCALE = 2
 PIXEL_DIMENSIONS = 4
@@ -28,7 +29,8 @@ def beside_another(loaded: Loaded) -> dict[str, Any]:
     name, pixels = _pixels(loaded)
     both = {key: torch.cat([value, value]) for key, value in loaded.inputs.items()}
     other = pixels.flip(-2)
-    both[name] = torch.cat([pixels, other * 0.5 if pixels.is_floating_point() else other])
+    axis = -1 if in_a_row(loaded.inputs, pixels) else 0
+    both[name] = torch.cat([pixels, other * 0.5 if pixels.is_floating_point() else other], axis)
     return both
 
 

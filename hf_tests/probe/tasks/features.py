@@ -78,9 +78,10 @@ class Features(base.Task):
         return base.Verdict((prediction,), Example(self.described(model), prediction))
 
     def _judged(self, features: Any) -> Any:
-        """Features as (1, parts, width), judged."""
+        """Features as (1, parts, width), judged; of one vector, or an image that was given as
+        patches, they may be without a batch."""
         if features.dim() == POOLED_DIMENSIONS:
-            features = features[:, None]
+            features = features[None]
         if features.dim() == MAP_DIMENSIONS:
             features = features.flatten(2).transpose(1, 2)
         judge.shape(features, (1, None, None), "features")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hf_tests.probe import classes, samples
@@ -58,16 +58,28 @@ class ImageFeatureExtraction(features.Features):
     def _given(self, subject: base.Subject) -> dict[str, Any]:
         return dict(subject.processor(images=samples.image(), return_tensors="pt"))
 
-    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        found = list(self.compared(outputs).values())
-        if next(iter(inputs.values())).dim() < PIXEL_DIMENSIONS:
-            # An image that is given as patches may have their features without a batch.
-            found = [item[None] if item.dim() == PACKED_DIMENSIONS else item for item in found]
-        return self.verdict(subject.model, found)
+    def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
+        return {
+            name: value.repeat(*[1] * (value.dim() - 1), size)
+            if in_a_row(inputs, value)
+            else self.repeated(value, size)
+            for name, value in inputs.items()
+        }
 
     def repeated(self, value: Any, size: int) -> Any:
         # Images of any size are one sequence of patches: one image behind the other.
         return value.repeat(size, *[1] * (value.dim() - 1))
+
+
+def in_a_row(inputs: Mapping[str, Any], value: Any) -> bool:
+    """Whether a network is given the patches of all images side by side in one row of pixels.
+
+    Another of its ``inputs`` counts each image's patches then: so many squares are as wide.
+    """
+    if value.dim() != PIXEL_DIMENSIONS:
+        return False
+    counted = [item for item in inputs.values() if item.dim() == PACKED_DIMENSIONS]
+    return any(int(item.prod(-1).sum()) * value.shape[-2] == value.shape[-1] for item in counted)
 
 
 def _argument(name: str, taken: Collection[str]) -> str:
