@@ -7,26 +7,13 @@ if __package__ in (None, ""):  # run as a file: python hf_tests/test_clip.py
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from hf_tests import family, module_cli
-from hf_tests.probe.properties import dual
-from hf_tests.probe.properties.base import Loaded
+from hf_tests.probe.properties import encoders
 
 
-class TestClip(family.FamilyTestCase):
+class TestClip(encoders.DualEncoder, family.FamilyTestCase):
     """The clip family of the registry."""
 
     family = "clip"
-
-    def property_label_order(self, loaded: Loaded) -> None:
-        """The order of labels does not matter."""
-        dual.order_of_labels_changes_nothing(loaded)
-
-    def property_logit_scale(self, loaded: Loaded) -> None:
-        """Logits are scaled by what was learned."""
-        dual.logit_scale_is_applied(loaded)
-
-    def property_normalised(self, loaded: Loaded) -> None:
-        """Embeddings of images and texts are normalised."""
-        dual.embeddings_are_normalised(loaded)
 
 
 if __name__ == "__main__":
