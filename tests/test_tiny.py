@@ -36,6 +36,7 @@ LARGE = {
     "PaddlePaddle/SLANeXt_wired_safetensors": 8.0,
     # Its memory is 64 wide whatever it is configured to be, and its pointers are split into such.
     "facebook/sam2.1-hiera-tiny": 8.0,
+    "facebook/sam3#video.tracker": 10.0,
     # Its architecture is timm's, with as few channels as that allows.
     "google/gemma-3n-E2B-it#vision": 7.0,
 }
