@@ -300,7 +300,7 @@ class TestImageText(AnswersCase):
         logits = torch.tensor([[2.0, 1.0, 0.5]])
 
         def judged(logits: Any, by_text: Any) -> Any:
-            outputs = types.SimpleNamespace(logits_per_video=logits, logits_per_text=by_text)
+            outputs = BatchFeature({"logits_per_video": logits, "logits_per_text": by_text})
             return task.judge(subject, {}, outputs)
 
         self.assertEqual(judged(logits, logits.T).predictions[0]["label"], LABELS[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 
 import torch
+from transformers import BatchFeature
 
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.probe.tasks import Subject, get
@@ -106,11 +107,20 @@ class TestSounds(AnswersCase):
         subject = Subject(model, None, None)
         for factor in (1.0, 1.5):  # of the texts' own scale
             by_text = logits.T * factor
-            outputs = types.SimpleNamespace(logits_per_audio=logits, logits_per_text=by_text)
+            outputs = BatchFeature({"logits_per_audio": logits, "logits_per_text": by_text})
             get(model.task).judge(subject, {}, outputs)
-            outputs.logits_per_text = by_text.flip(0)
+            outputs["logits_per_text"] = by_text.flip(0)
             with self.assertRaises(WrongOutput):
                 get(model.task).judge(subject, {}, outputs)
+
+    def test_logits_that_are_named_after_both(self) -> None:
+        subject = Subject(support.model("facebook/pe-av-large#audio_model"), None, None)
+        task, logits = get(subject.model.task), torch.tensor([[1.0, 2.0, -1.0]])
+        found = task.judge(subject, {}, BatchFeature({"logits_audio_text": logits}))
+        self.assertAlmostEqual(found.predictions[0]["score"], float(logits.sigmoid().max()))
+        for wrong in (logits[:, :2], logits / 0, logits * 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, BatchFeature({"logits_audio_text": wrong}))
 
     def test_automatic_speech_recognition(self) -> None:
         self.check("openai/whisper-tiny", {"text": " hello"}, {"text": None}, {"words": []}, ["x"])

@@ -6,12 +6,15 @@ from typing import Any
 
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
+from hf_tests.probe.tasks.zero_shot_image_classification import names
+
+ENDS = "_embeds"
 
 
 def embeddings_are_normalised(loaded: Loaded) -> None:
     """Embeddings of images, or videos, and texts have a length of one."""
     outputs = loaded.outputs
-    for name in (f"{_seen(outputs)}_embeds", "text_embeds"):
+    for name in names(outputs, _seen(outputs))[1:]:
         off = float((outputs[name].double().norm(dim=-1) - 1.0).abs().max())
         require(off <= loaded.tolerance, f"{name}: lengths are off one by {off:.2g}")
 
@@ -20,9 +23,14 @@ def logit_scale_is_applied(loaded: Loaded) -> None:
     """Logits are the embeddings' products times the learned scale, or over the temperature."""
     outputs, network = loaded.outputs, loaded.network
     seen = _seen(outputs)
+    of_logits, of_seen, of_texts = names(outputs, seen)
     # Texts may have embeddings of their own for each video.
-    products = (outputs[f"{seen}_embeds"].double()[:, None] * outputs.text_embeds.double()).sum(-1)
-    if hasattr(network, "temperature"):
+    products = (outputs[of_seen].double()[:, None] * outputs[of_texts].double()).sum(-1)
+    own = f"{of_texts.removesuffix(ENDS)}_logit_"  # of a scale that is no logarithm, and a bias
+    if hasattr(network, f"{own}scale"):
+        logits = products * getattr(network, f"{own}scale").double()
+        logits = logits + getattr(network, f"{own}bias").double()
+    elif hasattr(network, "temperature"):
         logits = products / network.temperature.double()
     else:
         # Some have one for texts too.
@@ -32,7 +40,7 @@ def logit_scale_is_applied(loaded: Loaded) -> None:
     bias = getattr(network, "logit_bias", None)
     if bias is not None:
         logits = logits + bias.double()
-    loaded.same(outputs[f"logits_per_{seen}"], logits, "logits are not the scaled products")
+    loaded.same(outputs[of_logits], logits, "logits are not the scaled products")
 
 
 def order_of_labels_changes_nothing(loaded: Loaded) -> None:
@@ -43,13 +51,12 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
         if name in loaded.tokenizer.model_input_names
     }
     turned = {name: value.roll(1, 0) for name, value in per_label.items()}
-    name = f"logits_per_{_seen(loaded.outputs)}"
+    name = names(loaded.outputs, _seen(loaded.outputs))[0]
     found = loaded.network(**{**loaded.inputs, **turned})[name]
     loaded.same(found, loaded.outputs[name].roll(1, 1), "a label's logit depends on its place")
 
 
 def _seen(outputs: Any) -> str:
     """What is held against texts: an image, a video, or a sound."""
-    ends = "_embeds"
-    names = (str(name).removesuffix(ends) for name in outputs if name.endswith(ends))
-    return next(name for name in names if name != "text" and f"logits_per_{name}" in outputs)
+    found = (str(name).removesuffix(ENDS) for name in outputs if name.endswith(ENDS))
+    return next(name for name in found if name != "text" and names(outputs, name)[0] in outputs)

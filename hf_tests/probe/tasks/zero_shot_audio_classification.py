@@ -30,9 +30,10 @@ class ZeroShotAudioClassification(ZeroShotImageClassification):
         texts = [TEMPLATE.format(label) for label in self.labels(model)]
         # Padding and truncation mean something else for sounds than for texts.
         read = processor.tokenizer(texts, padding=True, return_tensors="pt")
-        heard = processor.feature_extractor(
-            [sounds.sample(model, processor)],
-            sampling_rate=sounds.rate(processor),
+        extractor = processor.feature_extractor
+        heard = extractor(
+            [sounds.sample(model, extractor)],
+            sampling_rate=sounds.rate(extractor),
             return_tensors="pt",
         )
         return {**read, **heard}

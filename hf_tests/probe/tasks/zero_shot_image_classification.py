@@ -26,9 +26,11 @@ class ZeroShotImageClassification(CandidateLabels):
     one_scale = True
     """Whether the logits of texts have the scale of those of what they are scored against."""
 
-    @property
-    def compared_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (f"logits_per_{self.seen}", f"{self.seen}_embeds", "text_embeds")
+    def compared(self, outputs: Any) -> dict[str, Any]:
+        return {name: outputs[name] for name in names(outputs, self.seen)}
+
+    def answer(self, outputs: Any) -> Any:
+        return outputs[names(outputs, self.seen)[0]]
 
     def work(self, model: Model) -> base.Work:
         return base.Work(1, f"{self.seen}s")
@@ -56,13 +58,24 @@ class ZeroShotImageClassification(CandidateLabels):
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         labels = self.labels(subject.model)
-        name = self.compared_outputs[0]
-        logits = getattr(outputs, name).float().cpu()
+        name = names(outputs, self.seen)[0]
+        logits = outputs[name].float().cpu()
         judge.shape(logits, (1, len(labels)), name)
         judge.finite(logits, name)
         judge.varied(logits, name)
-        by_text = outputs.logits_per_text.float().cpu()
-        judge.shape(by_text, (len(labels), 1), "logits_per_text")
+        if name == f"logits_per_{self.seen}":
+            self._judge_by_text(outputs.logits_per_text.float().cpu(), logits, name)
+        independent = subject.model.scores == "independent"
+        values = (logits[0].sigmoid() if independent else logits[0].softmax(-1)).tolist()
+        judge.scores(values, "scores", sum_to=None if independent else 1.0)
+        pairs = sorted(zip(values, labels, strict=True), reverse=True)
+        return self.verdict(
+            labels, tuple({"label": label, "score": score} for score, label in pairs)
+        )
+
+    def _judge_by_text(self, by_text: Any, logits: Any, name: str) -> None:
+        """Judge the logits of texts, which are the others transposed."""
+        judge.shape(by_text, tuple(logits.shape[::-1]), "logits_per_text")
         wanted = by_text.T
         if not self.one_scale:
             wanted = wanted * (logits * wanted).sum() / wanted.square().sum()
@@ -70,13 +83,6 @@ class ZeroShotImageClassification(CandidateLabels):
         judge.require(
             difference <= judge.ROUNDING * max(1.0, float(logits.abs().max())),
             f"logits_per_text is not {name} transposed: off by {difference}",
-        )
-        independent = subject.model.scores == "independent"
-        values = (logits[0].sigmoid() if independent else logits[0].softmax(-1)).tolist()
-        judge.scores(values, "scores", sum_to=None if independent else 1.0)
-        pairs = sorted(zip(values, labels, strict=True), reverse=True)
-        return self.verdict(
-            labels, tuple({"label": label, "score": score} for score, label in pairs)
         )
 
     def call(self, model: Model, pipe: Any) -> Any:
@@ -98,3 +104,12 @@ class ZeroShotImageClassification(CandidateLabels):
     def best(self, subject: base.Subject, place: base.Place, labels: list[str], image: Any) -> int:
         found = subject.network(**place(self._encoded(subject, labels, images=image)))
         return int(found.logits_per_image[0].argmax())
+
+
+def names(outputs: Any, seen: str) -> tuple[str, str, str]:
+    """What outputs call their logits, the embeddings of what is ``seen``, and those of texts.
+
+    Where texts have embeddings for each of several others, all are named after both.
+    """
+    both = (f"logits_{seen}_text", f"{seen}_embeds", f"text_{seen}_embeds")
+    return both if both[0] in outputs else (f"logits_per_{seen}", both[1], "text_embeds")
