@@ -20,7 +20,6 @@ WITHOUT_ENTRY = {
     "pe_audio_video",
     "pe_audio_video_encoder",
     "pe_video",
-    "pe_video_encoder",
     "sam3_video",
     "voxtral",
     "voxtral_realtime",

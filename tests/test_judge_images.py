@@ -24,6 +24,16 @@ class TestImages(AnswersCase):
     def test_video_classification(self) -> None:
         self.check_labels("MCG-NJU/videomae-base-finetuned-kinetics")
 
+    def test_video_feature_extraction(self) -> None:
+        model = support.model("facebook/pe-av-large#video")
+        task, subject = get(model.task), Subject(model, None, None)
+        right = torch.randn(1, 8, 6)
+        found = task.judge(subject, {}, {"last_hidden_state": right})
+        self.assertEqual(found.predictions[0]["parts"], 8)
+        for wrong in (right[0], right.expand(2, 8, 6), torch.ones(1, 8, 6), right / 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {"last_hidden_state": wrong})
+
     def test_image_feature_extraction(self) -> None:
         self.check_features("facebook/dinov2-with-registers-base")
         # A backbone's maps: each of them counts, whichever comes last.

@@ -57,7 +57,7 @@ class TestOutputs(unittest.TestCase):
             "cut": tensor[..., :-1],
         }
         for how, value in broken.items():
-            spoilt = types.SimpleNamespace(**{**dict(outputs), name: value})
+            spoilt = type(outputs)(**{**outputs, name: value})
             with self.subTest(model=model_id, how=how), self.assertRaises(WrongOutput):
                 task.judge(subject, inputs, spoilt)
 

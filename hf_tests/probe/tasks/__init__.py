@@ -37,6 +37,7 @@ from hf_tests.probe.tasks.text_recognition import TextRecognition
 from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
+from hf_tests.probe.tasks.video_feature_extraction import VideoFeatureExtraction
 from hf_tests.probe.tasks.video_grounding import VideoGrounding
 from hf_tests.probe.tasks.video_mask_generation import VideoMaskGeneration
 from hf_tests.probe.tasks.visual_document_retrieval import VisualDocumentRetrieval
@@ -83,6 +84,7 @@ def _by_name() -> dict[str, Task]:
         TextToAudio(),
         TimeSeriesForecasting(),
         VideoClassification(),
+        VideoFeatureExtraction(),
         VideoGrounding(),
         VideoMaskGeneration(),
         VisualDocumentRetrieval(),
