@@ -18,6 +18,17 @@ class TestShrink(unittest.TestCase):
         same = shrink({"num_attention_heads": 32, "num_key_value_heads": 32}, {})
         self.assertEqual(same["num_key_value_heads"], same["num_attention_heads"])
 
+    def test_heads_of_keys_that_are_listed_by_layers_stay_grouped(self) -> None:
+        block = {"num_hidden_layers": 3, "num_attention_heads": 16}
+        values = shrink({**block, "num_key_value_heads_per_layer": [16, 8, 8]}, {})
+        self.assertEqual(values["num_key_value_heads_per_layer"], [4, 2])
+
+    def test_a_number_of_layers_that_is_one_of_stages_stays(self) -> None:
+        staged = {"num_hidden_layers": 4, "depths": [3, 3, 9, 3]}
+        self.assertEqual(shrink(staged, {}), {"num_hidden_layers": 4, "depths": [2, 2, 2, 2]})
+        other = {"num_hidden_layers": 12, "depths": [3, 3, 9, 3]}
+        self.assertEqual(shrink(other, {})["num_hidden_layers"], 2)
+
     def test_small_values_are_never_raised(self) -> None:
         values = {
             "hidden_size": 8,
