@@ -22,7 +22,6 @@ WITHOUT_ENTRY = {
     "pe_video",
     "sam3_video",
     "voxtral",
-    "voxtral_realtime",
 }
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 

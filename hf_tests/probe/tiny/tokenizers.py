@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_tests.probe import classes
-from hf_tests.probe.tiny import text
+from hf_tests.probe.tiny import tekken, text
 
 VOCABULARY = 400
 """Entries aimed at; byte-level alphabets add their 256."""
@@ -62,7 +62,8 @@ def build(
     extra = [
         AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())
     ]
-    tokenizer.add_tokens(extra, special_tokens=True)
+    if extra:  # not every class can be given more
+        tokenizer.add_tokens(extra, special_tokens=True)
     own = {f"{role}_token": getattr(tokenizer, f"{role}_token", None) for role in _ROLE_NAMES}
     missing = wanted({name: token for name, token in own.items() if token}, tokenizer)
     if not missing:
@@ -89,6 +90,9 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     if not issubclass(cls, transformers.PreTrainedTokenizerFast):
         # 4.57 has a slow and a fast class of most names, and loads the fast one.
         cls = getattr(transformers, f"{class_name}Fast", cls)
+    if tekken.FILE in spec.get("files", {}):
+        _, merges = _byte_level_bpe([], None)
+        return tekken.load(cls, spec["files"][tekken.FILE], merges)
     files: Mapping[str, str] = cls.vocab_files_names
     vocabulary_file = files.get("vocab_file", "")
     specials = _special_tokens(cls)
