@@ -13,7 +13,6 @@ from hf_tests.registry import Model
 
 PIXELS, NOISE = "pixel_values", "noise"
 PIXEL_DIMENSIONS = 4  # images, channels, rows, columns
-PACKED_DIMENSIONS = 2  # patches of all images, numbers of a patch
 
 
 class ImageFeatureExtraction(features.Features):
@@ -74,11 +73,11 @@ class ImageFeatureExtraction(features.Features):
 def in_a_row(inputs: Mapping[str, Any], value: Any) -> bool:
     """Whether a network is given the patches of all images side by side in one row of pixels.
 
-    Another of its ``inputs`` counts each image's patches then: so many squares are as wide.
+    Another of its ``inputs`` has each image's rows and columns of them: so many squares fill it.
     """
     if value.dim() != PIXEL_DIMENSIONS:
         return False
-    counted = [item for item in inputs.values() if item.dim() == PACKED_DIMENSIONS]
+    counted = [item for item in inputs.values() if item.dim() == 2 and item.shape[-1] == 2]
     return any(int(item.prod(-1).sum()) * value.shape[-2] == value.shape[-1] for item in counted)
 
 
