@@ -19,7 +19,6 @@ WITHOUT_ENTRY = {
     "granite_speech",
     "pe_audio_video",
     "pe_audio_video_encoder",
-    "pe_video",
     "sam3_video",
     "voxtral",
 }

@@ -11,6 +11,7 @@ from hf_tests.registry import Model
 
 LABELS = ("a red circle and a blue square", "a cat on a mat", "a yellow sun")
 TEMPLATE = "a photo of {}"
+PIXELS = "pixel_values"  # how the names of images and videos begin
 
 
 class ZeroShotImageClassification(CandidateLabels):
@@ -40,21 +41,27 @@ class ZeroShotImageClassification(CandidateLabels):
 
     def _encoded(self, subject: base.Subject, labels: list[str], **seen: Any) -> dict[str, Any]:
         texts = [TEMPLATE.format(label) for label in labels]
-        # The padding that models of independent scores were trained with is to full length.
-        padding = "max_length" if subject.model.scores == "independent" else True
         return dict(
             subject.processor(
                 text=texts,
                 return_tensors="pt",
-                padding=padding,
+                padding=self.padding(subject.model),
                 truncation=True,
                 **seen,
             )
         )
 
+    def padding(self, model: Model) -> bool | str:
+        """How texts are padded."""
+        # The padding that models of independent scores were trained with is to full length.
+        return "max_length" if model.scores == "independent" else True
+
     def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
         """As many images, each against the same labels."""
-        return {**inputs, "pixel_values": inputs["pixel_values"].repeat_interleave(size, 0)}
+        return {
+            name: value.repeat_interleave(size, 0) if name.startswith(PIXELS) else value
+            for name, value in inputs.items()
+        }
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
         labels = self.labels(subject.model)
