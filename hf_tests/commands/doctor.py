@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import textwrap
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 OK, BAD = 0, 1
 WIDTH = 80
 MODELS_SHOWN = 1
+LIBRARIES = "libraries of single models are not installed"
+NOT_INSTALLED = re.compile(r"\S+ is not installed: python -m pip install (\S+)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,10 +73,11 @@ def _page(found: Health) -> Iterator[str]:
     told: set[str] = set()
     for item in found.runnable:
         yield f"{item.device}: {item.models} of {item.of} models could run"
-        special = {reason for reason, models in item.lacking.items() if len(models) < item.of}
+        lacking = _by_what_is_wrong(item.lacking, item.of)
+        special = {reason for reason, models in lacking.items() if len(models) < item.of}
         if special & told:
             yield "  what is missing on the devices above is missing here too"
-        for reason, models in item.lacking.items():
+        for reason, models in lacking.items():
             if reason in told:
                 continue
             told |= {reason} & special
@@ -87,6 +92,28 @@ def _page(found: Health) -> Iterator[str]:
         yield "The main job can run: python runner.py --all"
     for problem in found.problems:
         yield from _wrap(f"The main job cannot run: {problem}", "")
+
+
+def _by_what_is_wrong(lacking: Mapping[str, Sequence[str]], of: int) -> dict[str, list[str]]:
+    """The models by reason: what only some of all lack for like reasons stands together.
+
+    ``of`` is the number of all.
+    """
+    alike: dict[str, list[str]] = defaultdict(list)
+    for reason, models in lacking.items():
+        wrong = reason.partition(": ")[0]
+        is_library = len(models) < of and NOT_INSTALLED.fullmatch(reason)
+        alike[LIBRARIES if is_library else wrong].append(reason)
+    found = {}
+    for wrong, reasons in alike.items():
+        words = f"{wrong}: doctor --json has what each model needs"
+        if len(reasons) == 1:
+            words = reasons[0]
+        elif wrong == LIBRARIES:
+            names = (NOT_INSTALLED.sub(r"\1", reason) for reason in reasons)
+            words = f"{wrong}: python -m pip install {' '.join(names)}"
+        found[words] = [*dict.fromkeys(model for reason in reasons for model in lacking[reason])]
+    return found
 
 
 def _wrap(text: str, indent: str, then: str | None = None) -> list[str]:
