@@ -77,9 +77,8 @@ HEAD_SUFFIX, LAYER_SUFFIX = "_num_attention_heads", ("_num_hidden_layers", "num_
 """Of a part that the configuration names: its decoder, its predictor."""
 
 KEY_VALUE_HEAD_FIELDS = frozenset(
-    {"num_key_value_heads", "num_kv_heads", "num_key_value_attention_heads",
-     "num_key_value_heads_per_layer"}
-)  # fmt: skip
+    {"num_key_value_heads", "num_kv_heads", "num_key_value_attention_heads"}
+)
 KEY_VALUE_HEAD_SUFFIX = "_num_key_value_heads"
 LAYERS_KEY_VALUE_HEADS = "num_key_value_heads_per_layer"
 """A list of those of each layer."""
@@ -368,8 +367,6 @@ def _shrink_field(name: str, value: Any, heads: Any, width: int) -> Any:
     if name == LAYERS_KEY_VALUE_HEADS and isinstance(heads, int):
         return [max(1, min(heads, HEADS) * count // heads) for count in value]
     if name in KEY_VALUE_HEAD_FIELDS or name.endswith(KEY_VALUE_HEAD_SUFFIX):
-        if isinstance(heads, int) and _are_numbers(value):  # those of each layer
-            return [max(1, min(heads, HEADS) * count // heads) for count in value]
         if not isinstance(heads, int) or not isinstance(value, int):
             return value
         return max(1, min(heads, HEADS) * value // heads)
