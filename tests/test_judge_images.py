@@ -218,6 +218,30 @@ class TestImages(AnswersCase):
             {"masks": [good], "scores": scores * float("nan")},
         )
 
+    def test_video_concept_segmentation(self) -> None:
+        model = support.model("facebook/sam3")
+        task, subject = get(model.task), Subject(model, None, None)
+        right = {
+            "pred_masks": torch.tensor([[[1.0, -1.0]], [[1.0, 2.0]], [[-3.0, -1.0]]]),
+            "scores": torch.tensor([0.5, 0.5, 0.25]),
+            "places": torch.tensor([[0, 0], [1, 0], [1, 4]]),
+        }
+        found = task.judge(subject, {}, right).predictions
+        self.assertEqual([item["share"] for item in found], [0.5, 1.0, 0.0])
+        self.assertEqual(
+            found[-1], {"frame": 1, "object": 4, "score": 0.25, "share": 0.0}, "of the last frame"
+        )
+        for wrong in (
+            {"pred_masks": right["pred_masks"][:2]},
+            {"pred_masks": right["pred_masks"] / 0},
+            {"pred_masks": torch.ones(3, 1, 2)},
+            {"scores": right["scores"] * 4},
+            {"places": torch.tensor([[0, 0], [1, 0], [1, 0]])},
+            {name: value[:0] for name, value in right.items()},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, {**right, **wrong})
+
     def test_video_mask_generation(self) -> None:
         def enlarged(masks: Any, sizes: Any) -> list[Any]:
             pairs = zip(masks, sizes, strict=True)

@@ -252,7 +252,7 @@ class TestDtypes(unittest.TestCase):
 
 
 NOTHING_RUNS = "the device runs none of its models"
-NOT_BY_OPENVINO = frozenset({"moderation", "tracking"})
+NOT_BY_OPENVINO = frozenset({"concepts", "moderation", "tracking"})
 """Families of which OpenVINO runs no model, by either way of conversion: see their entries."""
 
 

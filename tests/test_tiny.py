@@ -37,6 +37,7 @@ LARGE = {
     # Its memory is 64 wide whatever it is configured to be, and its pointers are split into such.
     "facebook/sam2.1-hiera-tiny": 8.0,
     "facebook/sam3#video.tracker": 10.0,
+    "facebook/sam3": 24.0,
     # Its architecture is timm's, with as few channels as that allows.
     "google/gemma-3n-E2B-it#vision": 7.0,
 }

@@ -58,6 +58,8 @@ def batches(
         part = record.begin_batch(size)
         if task.graph_has_one_size and record.measurement.conversion_path:
             part.reason = "the graph is for as many inputs as it was made with"
+        part.reason = part.reason or task.takes_one or None
+        if part.reason is not None:
             continue
         peak = memory.PeakMemory(job.device)
         many = task.batch(inputs, size)

@@ -135,6 +135,23 @@ def points_moved(given: dict[str, Any]) -> None:
     given["input_points"] = [[[[x / 2, y] for x, y in item] for item in given["input_points"][0]]]
 
 
+def next_frame_seen(given: dict[str, Any]) -> None:
+    """In each frame but the last, what is looked at is the next."""
+    last = given["inference_session"].num_frames - 1
+    given["frame_idx"] = min(given["frame_idx"] + 1, last)
+
+
+def another_text(given: dict[str, Any]) -> None:
+    """What is looked for is something else."""
+    given["text"] = "a green line"
+
+
+def words_lost(given: dict[str, Any]) -> None:
+    """Every text is read as the same."""
+    given["input_ids"] = torch.ones_like(given["input_ids"])
+    given["attention_mask"] = torch.ones_like(given["attention_mask"])
+
+
 PLANTS: dict[str, dict[str, Plant]] = {
     "backbone": {"batch": outputs(batch_mixed), "corners": forward(corner_blanked)},
     "vit": {"batch": outputs(batch_mixed), "interpolated_positions": positions_forgotten},
@@ -148,6 +165,13 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "one_mask": forward(always_several),
         "order": outputs(first_prompt_first),
         "prompts": forward(labels_and_boxes_dropped),
+    },
+    "concepts": {
+        "memory": forward(next_frame_seen),
+        "session": wrapped(processor, "add_text_prompt", another_text),
+        "text": wrapped(
+            lambda loaded: loaded.network.detector_model, "get_text_features", words_lost
+        ),
     },
     "tracking": {
         "apart": objects_mixed,

@@ -37,6 +37,7 @@ from hf_tests.probe.tasks.text_recognition import TextRecognition
 from hf_tests.probe.tasks.text_to_audio import TextToAudio
 from hf_tests.probe.tasks.time_series_forecasting import TimeSeriesForecasting
 from hf_tests.probe.tasks.video_classification import VideoClassification
+from hf_tests.probe.tasks.video_concept_segmentation import VideoConceptSegmentation
 from hf_tests.probe.tasks.video_feature_extraction import VideoFeatureExtraction
 from hf_tests.probe.tasks.video_grounding import VideoGrounding
 from hf_tests.probe.tasks.video_mask_generation import VideoMaskGeneration
@@ -84,6 +85,7 @@ def _by_name() -> dict[str, Task]:
         TextToAudio(),
         TimeSeriesForecasting(),
         VideoClassification(),
+        VideoConceptSegmentation(),
         VideoFeatureExtraction(),
         VideoGrounding(),
         VideoMaskGeneration(),

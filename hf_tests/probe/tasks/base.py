@@ -89,6 +89,9 @@ class Task(abc.ABC):
     pipeline_batches: bool = True
     """Whether the pipeline takes several inputs at once."""
 
+    takes_one: str = ""
+    """Why the network takes one input at a time; empty where it takes several."""
+
     graph_has_one_size: bool = False
     """Whether a graph of the network is for as many inputs as it was made with, and no others."""
 
