@@ -19,7 +19,6 @@ WITHOUT_ENTRY = {
     "granite_speech",
     "pe_audio_video",
     "pe_audio_video_encoder",
-    "voxtral",
 }
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 

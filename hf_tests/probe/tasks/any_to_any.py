@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 from hf_tests.probe.tasks import base, generation, sounds
 from hf_tests.probe.tasks.image_text_to_text import ImageTextToText
 from hf_tests.registry import Model
+
+SOUND = re.compile(r"audios?$")
+"""A processor's names for a sound beside a text."""
 
 
 class AnyToAny(ImageTextToText):
@@ -29,5 +34,17 @@ class AnyToAny(ImageTextToText):
 
 
 def heard(processor: Any, text: str, sound: Any) -> dict[str, Any]:
-    """What a processor makes of a prompt and a sound of its own sampling rate."""
-    return dict(processor(text=text, audio=sound, return_tensors="pt"))
+    """What a processor makes of a prompt and a sound of its own sampling rate.
+
+    One that takes no sound beside a text is asked for a transcript, with a prompt of its own.
+    """
+    if any(map(SOUND.match, inspect.signature(processor.__call__).parameters)):
+        return dict(processor(text=text, audio=sound, return_tensors="pt"))
+    asked = processor.apply_transcription_request(
+        audio=[sound],
+        format=["wav"],
+        sampling_rate=sounds.rate(processor),
+        language=sounds.LANGUAGE,
+        model_id="",
+    )
+    return dict(asked)

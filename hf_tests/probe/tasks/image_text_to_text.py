@@ -92,7 +92,8 @@ class ImageTextToText(generation.Generating):
             return (1,)
         ids = inputs["input_ids"]
         tokenizer = base.tokenizer_of(subject.processor)
-        is_ended = int(ids[0, -1]) in (tokenizer.sep_token_id, tokenizer.eos_token_id)
+        ends = [getattr(tokenizer, f"{role}_token_id", None) for role in ("sep", "eos")]
+        is_ended = int(ids[0, -1]) in ends
         return (0, ids.shape[1], ids.shape[1] - is_ended)
 
     def call(self, model: Model, pipe: Any) -> Any:

@@ -59,11 +59,12 @@ def build(
     from tokenizers import AddedToken
 
     tokenizer = _trained(class_name, spec, folder)
+    if tekken.FILE in spec.get("files", {}):
+        return tokenizer  # its file says all that it has, and it can be given no more
     extra = [
         AddedToken(token, special=True, normalized=False) for token in spec.get("extra_tokens", ())
     ]
-    if extra:  # not every class can be given more
-        tokenizer.add_tokens(extra, special_tokens=True)
+    tokenizer.add_tokens(extra, special_tokens=True)
     own = {f"{role}_token": getattr(tokenizer, f"{role}_token", None) for role in _ROLE_NAMES}
     missing = wanted({name: token for name, token in own.items() if token}, tokenizer)
     if not missing:
