@@ -18,7 +18,6 @@ DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 WITHOUT_ENTRY = {
     "granite_speech",
     "pe_audio_video",
-    "pe_audio_video_encoder",
 }
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 

@@ -51,7 +51,8 @@ def _pixels(loaded: Loaded) -> tuple[str, Any]:
     Where all are named so, an image is given as codes.
     """
     texts = ("input_ids", "attention_mask", "token_type_ids", "pixel_mask", "classes_structure")
-    items = list(loaded.inputs.items())
+    # Beside a video there may be its sound, which stands before it by name.
+    items = sorted(loaded.inputs.items(), key=lambda item: not item[0].startswith("pixel_values"))
     return next((item for item in items if not item[0].endswith(texts)), items[0])
 
 

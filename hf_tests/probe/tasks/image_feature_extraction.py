@@ -41,11 +41,11 @@ class ImageFeatureExtraction(features.Features):
         return {name: value for name, value in found.items() if name in taken}
 
     def pipeline_misfit(self, subject: base.Subject) -> str | None:
-        given = self._given(subject)
+        given, drawn = self._given(subject), subject.model.samples.get("drawn", {})
         lacking = [
             name
             for name, parameter in classes.parameters_of(subject.model.class_name).items()
-            if parameter.default is inspect.Parameter.empty and name not in given
+            if name not in given and (parameter.default is inspect.Parameter.empty or name in drawn)
         ]
         if not lacking:
             return None

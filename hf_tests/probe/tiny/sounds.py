@@ -82,8 +82,8 @@ def keep_loudness(network: Any) -> None:
     for codec in codecs:
         found = [part for part in codec.modules() if isinstance(part, kinds)]
         hooks = [part.register_forward_hook(scale) for part in found]
-        # A part that takes no sound keeps what it has.
-        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        # A part that takes no sound, or not that alone, keeps what it has.
+        with contextlib.suppress(TypeError, ValueError, RuntimeError, AttributeError):
             codec(sound)
         for hook in hooks:
             hook.remove()
