@@ -24,6 +24,7 @@ def pipe(**config: Any) -> Any:
     settings = types.SimpleNamespace(num_labels=3, id2label={0: "a", 1: "b", 2: "c"}, **config)
     return types.SimpleNamespace(
         tokenizer=Tokenizer(),
+        image_processor=lambda **_: {"pixel_values": torch.ones(1, 3, 8, 8)},
         processor=types.SimpleNamespace(image_token="<image>", audio_token="<sound>"),
         model=types.SimpleNamespace(config=settings),
     )

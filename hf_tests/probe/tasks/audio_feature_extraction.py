@@ -7,8 +7,6 @@ from typing import Any
 from hf_tests.probe.tasks import base, features, sounds
 from hf_tests.registry import Model
 
-PACKED = 2  # dimensions of features without a batch
-
 
 class AudioFeatureExtraction(features.Features):
     """Encoders of sounds: what they hear is for others to use."""
@@ -29,7 +27,12 @@ class AudioFeatureExtraction(features.Features):
     def compared(self, outputs: Any) -> dict[str, Any]:
         # Some hear sounds of any length as one sequence: the features of all, one behind the other.
         found = super().compared(outputs)
-        return {name: item[None] if item.dim() == PACKED else item for name, item in found.items()}
+        flat = features.FLAT_DIMENSIONS
+        return {name: item[None] if item.dim() == flat else item for name, item in found.items()}
+
+    def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
+        found = super().compared(outputs).values()
+        return self.verdict(subject.model, found, self.is_packed(inputs))
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         sound = sounds.sample(subject.model, subject.processor)

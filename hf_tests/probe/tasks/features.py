@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hf_tests.outcome import Example
@@ -14,7 +14,7 @@ from hf_tests.registry import Model
 SHOWN = 5  # numbers of a vector that a result shows
 
 MAPS, POOLED = "feature_maps", "pooler_output"
-MAP_DIMENSIONS, POOLED_DIMENSIONS = 4, 2
+MAP_DIMENSIONS, FLAT_DIMENSIONS = 4, 2
 
 
 class Features(base.Task):
@@ -48,7 +48,20 @@ class Features(base.Task):
         return list(self.compared(outputs).values())[-1]
 
     def judge(self, subject: base.Subject, inputs: dict[str, Any], outputs: Any) -> base.Verdict:
-        return self.verdict(subject.model, self.compared(outputs).values())
+        return self.verdict(subject.model, self.compared(outputs).values(), self.is_packed(inputs))
+
+    def is_packed(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether the features of all inputs may be one sequence, without a batch.
+
+        So are those of images or sounds of any size, of which something beside them says what is
+        theirs and what is padding, or how many rows and columns they have.
+        """
+        kinds = {base.is_floating(value) for value in inputs.values()}
+        return kinds == {True, False}
+
+    def processed(self, pipe: Any) -> dict[str, Any]:
+        """What a pipeline gives its network for the sample; nothing where that has a batch."""
+        return {}
 
     def call(self, model: Model, pipe: Any) -> Any:
         return pipe(self.sample(model), return_tensors=True)
@@ -57,14 +70,17 @@ class Features(base.Task):
         maps = answer if isinstance(answer, tuple) else (answer,)
         for found in maps:
             judge.require(hasattr(found, "shape"), f"the features are a {type(found).__name__}")
-        return self.verdict(model, maps)
+        is_flat = any(found.dim() == FLAT_DIMENSIONS for found in maps)
+        return self.verdict(model, maps, is_flat and self.is_packed(self.processed(pipe)))
 
-    def verdict(self, model: Model, found: Iterable[Any]) -> base.Verdict:
+    def verdict(self, model: Model, found: Iterable[Any], is_packed: bool) -> base.Verdict:
         """Judge features of shape (1, parts, width), or maps of shape (1, width, rows, columns).
+
+        Where they are packed, the 1 may be missing.
 
         The prediction is the mean of the last, an embedding.
         """
-        parts = [self._judged(features.float().cpu()) for features in found]
+        parts = [self._judged(features.float().cpu(), is_packed) for features in found]
         judge.require(bool(parts), "there are no features")
         features = parts[-1]
         mean = features[0].mean(0)
@@ -77,11 +93,10 @@ class Features(base.Task):
         }
         return base.Verdict((prediction,), Example(self.described(model), prediction))
 
-    def _judged(self, features: Any) -> Any:
-        """Features as (1, parts, width), judged; of one vector, or an image that was given as
-        patches, they may be without a batch."""
-        if features.dim() == POOLED_DIMENSIONS:
-            features = features[None]
+    def _judged(self, features: Any, is_packed: bool) -> Any:
+        """Features as (1, parts, width), judged; a single vector is one part."""
+        if features.dim() == FLAT_DIMENSIONS:
+            features = features[None] if is_packed else features[:, None]
         if features.dim() == MAP_DIMENSIONS:
             features = features.flatten(2).transpose(1, 2)
         judge.shape(features, (1, None, None), "features")

@@ -65,6 +65,9 @@ class ImageFeatureExtraction(features.Features):
             for name, value in inputs.items()
         }
 
+    def processed(self, pipe: Any) -> dict[str, Any]:
+        return dict(pipe.image_processor(images=samples.image(), return_tensors="pt"))
+
     def repeated(self, value: Any, size: int) -> Any:
         # Images of any size are one sequence of patches: one image behind the other.
         return value.repeat(size, *[1] * (value.dim() - 1))
