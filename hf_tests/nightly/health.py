@@ -144,13 +144,13 @@ def examine(registry_path: str | None, results: Path) -> Health:
 
 
 def _packages(models: Sequence[Model]) -> tuple[Package, ...]:
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for name, specifier in dependencies.RANGES.items():
-        wanted[name].append(specifier)
+    # What the suite itself takes fits, though single models want newer ones: those say so below.
+    wanted = {name: [specifier] for name, specifier in dependencies.RANGES.items()}
     for model in models:
         for text in model.dependencies:
             name, specifier = versions.requirement(text)
-            wanted[name].append(specifier)
+            if name not in dependencies.RANGES:
+                wanted.setdefault(name, []).append(specifier)
     names = dict.fromkeys((*wanted, *dependencies.REPORTED))
     return tuple(_package(name, wanted.get(name)) for name in names)
 
