@@ -203,6 +203,10 @@ class TestShrink(unittest.TestCase):
         self.assertEqual(values["vision"]["depth"], 12, "the published values must stay")
         self.assertEqual(len(list(blocks(small))), 3)
 
+    def test_a_recurrence_is_computed_in_several_chunks(self) -> None:
+        values = {"chunk_size": 256, "mamba_chunk_size": 4, "chunk_size_feed_forward": 0}
+        self.assertEqual(shrink(values, {}), {**values, "chunk_size": 8})
+
     def test_labels_are_cut_alike(self) -> None:
         labels = [f"LABEL_{index}" for index in range(1000)]
         numbered = dict(enumerate(labels))

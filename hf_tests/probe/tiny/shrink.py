@@ -24,6 +24,7 @@ EXPERTS = 4
 CHOSEN_EXPERTS = 2
 RANK = 16  # of a factored projection
 QUERIES = 16  # places of a detector's answer
+CHUNK = 8  # tokens that a recurrence computes at once, so that a prompt has several such chunks
 VOCABULARY = 1024  # of what no tokenizer numbers: entities, sound codes, ...
 MULTIPLIER = 0.25  # of the channels that a network of convolutions was designed with
 INITIALIZER_RANGE = 0.18  # about 1 / sqrt(WIDTH): every layer, head and position weighs as much
@@ -105,6 +106,7 @@ DENSE_LAYER_FIELDS = frozenset({"first_k_dense_replace", "num_dense_layers"})
 LAST_LAYER_FIELDS = frozenset({"num_blocks"})
 """Layers at the end that do more than those before them: fewer than there are layers."""
 
+CHUNK_FIELDS = frozenset({"chunk_size", "mamba_chunk_size"})
 QUERY_FIELDS = frozenset({"num_queries", "num_detection_tokens", "two_stage_num_proposals"})
 RANK_SUFFIXES = ("_rank",)
 LAYER_PERIOD_SUFFIX, LAYER_OFFSET_SUFFIX = "layer_period", "layer_offset"
@@ -404,6 +406,7 @@ def _limits(width: int) -> tuple[tuple[int, frozenset[str], tuple[str, ...]], ..
         (1, EXPERT_GROUP_FIELDS | DENSE_LAYER_FIELDS | CHANNEL_MULTIPLES, ()),
         (RANK, frozenset(), RANK_SUFFIXES),
         (QUERIES, QUERY_FIELDS, ()),
+        (CHUNK, CHUNK_FIELDS, ()),
         (WIDTH, CHANNEL_LIST_FIELDS | CHANNEL_GROUP_FIELDS, ()),
         (VOCABULARY, frozenset(), VOCABULARY_SUFFIXES),
         (LABELS, frozenset(), (LABELS_SUFFIX,)),
