@@ -77,7 +77,7 @@ def unmet(requirements: Iterable[str]) -> str | None:
     install: dict[str, None] = {}
     for text in requirements:
         name, wanted = versions_.requirement(text)
-        specifier = ",".join(filter(None, [RANGES.get(name), wanted]))
+        specifier = versions_.joined(RANGES.get(name, ""), wanted)
         found = version(name)
         if found is None:
             absent[name] = name + specifier

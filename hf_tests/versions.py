@@ -52,6 +52,19 @@ def misfit(installed: str, specifier: str) -> str | None:
     return None
 
 
+def joined(*specifiers: str) -> str:
+    """One range of what lies in all of these; of bounds of one kind the narrowest is left."""
+    clauses: dict[str, list[str]] = {}
+    for operator, text in _CLAUSE.findall(",".join(specifiers)):
+        clauses.setdefault(operator, []).append(text)
+    for operator, narrowest in ((">=", max), ("<", min)):
+        if operator in clauses:
+            clauses[operator] = [narrowest(clauses[operator], key=_release)]
+    return ",".join(
+        operator + text for operator, texts in clauses.items() for text in dict.fromkeys(texts)
+    )
+
+
 def _public(version: str) -> str:
     return version.partition("+")[0].lower()
 
