@@ -7,12 +7,14 @@ import dataclasses
 import time
 import unittest
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hf_tests.outcome import Measurement, Parity, Property, Quality
 from hf_tests.probe.memory import PeakMemory
-from hf_tests.probe.tasks.base import Verdict, Work
 from hf_tests.probe.timing import Trials
+
+if TYPE_CHECKING:  # the tasks import what records
+    from hf_tests.probe.tasks.base import Verdict, Work
 
 
 class Skip(unittest.SkipTest):
