@@ -50,6 +50,7 @@ SEVERAL = (
     "openai/whisper-tiny",
     "llava-hf/llava-1.5-7b-hf",
     "facebook/wav2vec2-base-960h",
+    "facebook/xglm-564M",
 )
 
 

@@ -103,6 +103,11 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     if list(files) == ["tokenizer_file"]:
         if backend is None or not issubclass(cls, backend):  # as in 4.57: it makes none of its own
             return _generic(cls, spec)
+        if _model_type(cls) == "unigram":
+            # Its own trainer adds up probabilities in the order of a hash table, whose last bits
+            # and ties differ from time to time.
+            scored = _scored(_sentencepiece(_order(cls, specials), specials, "unigram"))
+            return cls(vocab=scored, **spec.get("config", {}))
         # The class makes its own backend, and that can be trained anew.
         texts = text.SENTENCES + tuple(text.CHARACTERS)
         return cls(**spec.get("config", {})).train_new_from_iterator(texts, VOCABULARY)
@@ -257,6 +262,15 @@ def _sentencepiece(order: list[str], specials: Mapping[str, str], model_type: st
         **options,
     )
     return model.getvalue()
+
+
+def _scored(data: bytes) -> list[tuple[str, float]]:
+    """The pieces of a SentencePiece model in the order of their ids, with their scores."""
+    import sentencepiece
+
+    model = sentencepiece.SentencePieceProcessor(model_proto=data)
+    ids = range(model.get_piece_size())
+    return [(model.id_to_piece(index), model.get_score(index)) for index in ids]
 
 
 def _numbered(order: list[str], data: bytes) -> dict[str, int]:
