@@ -8,10 +8,12 @@ import unittest
 import unittest.mock
 from typing import Any
 
+import torch
+
 from hf_tests.family import run_check
 from hf_tests.nightly import merge
 from hf_tests.outcome import CheckResult
-from hf_tests.probe import page_cache
+from hf_tests.probe import inference, page_cache, tasks
 from tests import support
 
 MIB = 1024 * 1024
@@ -59,6 +61,15 @@ class TestBatches(unittest.TestCase):
         self.assertTrue((result.error or "").startswith(words), result.error)
         self.assertEqual([row.error is None for row in result.rows], [True, False])
         self.assertIsNotNone(result.measurement.load_time, "the single input's figures stay")
+
+    def test_what_is_scored_in_pairs_has_more_columns_too(self) -> None:
+        task = tasks.get("zero-shot-video-classification")
+        wanted = torch.arange(9.0).view(3, 3)
+        found = inference._repeated(task, wanted, 2, torch.empty(6, 6))
+        self.assertEqual(found.shape, (6, 6))
+        for corner in (found[::2, ::2], found[1::2, 1::2], found[1::2, ::2]):
+            self.assertTrue(torch.equal(corner, wanted))
+        self.assertEqual(inference._repeated(task, wanted, 2, torch.empty(6, 3)).shape, (6, 3))
 
     def test_pipeline(self) -> None:
         result = self.check("bert-base-uncased", "pipeline")

@@ -17,7 +17,6 @@ TYPES: dict[str, Any] = {"bert": {"BertModel": []}, "gpt2": {}, "new-one": {"New
 DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 WITHOUT_ENTRY = {
     "granite_speech",
-    "pe_audio_video",
 }
 """Model types of the default stack that still wait for an entry; it is to become empty."""
 

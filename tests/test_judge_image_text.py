@@ -309,6 +309,33 @@ class TestImageText(AnswersCase):
             with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
                 judged(*wrong)
 
+    def test_videos_with_their_sounds_in_pairs(self) -> None:
+        """Of several logits those of what is seen and heard count; all are compared."""
+        subject = Subject(support.model("facebook/pe-av-large#audio_video_model"), None, None)
+        task = get(subject.model.task)
+        logits = torch.arange(9.0).view(3, 3) / 9
+
+        def outputs(logits: Any) -> BatchFeature:
+            others = ("logits_audio_text", "logits_video_text", "logits_audio_video")
+            names = {**dict.fromkeys(others, torch.zeros(3, 3)), "logits_audio_video_text": logits}
+            return BatchFeature({**names, "video_embeds": logits, "text_outputs": logits})
+
+        found = task.judge(subject, {}, outputs(logits))
+        self.assertEqual(found.predictions[0]["label"], LABELS[2])
+        self.assertEqual(len(task.compared(outputs(logits))), 5)
+        for wrong in (logits[:1], logits[:, :2], logits * 0, logits / 0):
+            with self.subTest(wrong=wrong), self.assertRaises(WrongOutput):
+                task.judge(subject, {}, outputs(wrong))
+
+    def test_batches_of_videos(self) -> None:
+        task = get("zero-shot-video-classification")
+        texts = torch.arange(12).view(3, 4)
+        for videos, rows in ((1, 3), (3, 6)):
+            given = {"input_ids": texts, "pixel_values_videos": torch.rand(videos, 2, 3, 4, 4)}
+            many = task.batch(given, 2)
+            self.assertEqual(len(many["input_ids"]), rows, f"{videos} videos")
+            self.assertEqual(len(many["pixel_values_videos"]), 2 * videos)
+
     def test_image_text_to_text(self) -> None:
         prompt = "USER: <image> What is in this picture? ASSISTANT:"
         self.check(

@@ -155,7 +155,10 @@ def _repeated(task: tasks.Task, wanted: Any, size: int, found: Any) -> Any:
     if found is None:
         return wanted
     if found.shape[0] == size * wanted.shape[0]:
-        return task.repeated(wanted, size)
+        rows = task.repeated(wanted, size)
+        # Where as many texts as images are held against one another, the columns are more too.
+        is_square = wanted.dim() > 1 and found.shape[1] == size * wanted.shape[1]
+        return rows.repeat_interleave(size, 1) if is_square else rows
     # Images of any size are one sequence, the parts of one behind those of the other.
     packed = wanted.dim() > 1 and found.shape[:2] == (wanted.shape[0], size * wanted.shape[1])
     return wanted.repeat(1, size, *[1] * (wanted.dim() - 2)) if packed else wanted

@@ -6,9 +6,7 @@ from typing import Any
 
 from hf_tests.probe.judge import require
 from hf_tests.probe.properties.base import Loaded
-from hf_tests.probe.tasks.zero_shot_image_classification import names
-
-ENDS = "_embeds"
+from hf_tests.probe.tasks.zero_shot_image_classification import EMBEDDINGS, names
 
 
 def embeddings_are_normalised(loaded: Loaded) -> None:
@@ -26,7 +24,8 @@ def logit_scale_is_applied(loaded: Loaded) -> None:
     of_logits, of_seen, of_texts = names(outputs, seen)
     # Texts may have embeddings of their own for each video.
     products = (outputs[of_seen].double()[:, None] * outputs[of_texts].double()).sum(-1)
-    own = f"{of_texts.removesuffix(ENDS)}_logit_"  # of a scale that is no logarithm, and a bias
+    # Of a scale that is no logarithm, and a bias.
+    own = f"{of_texts.removesuffix(EMBEDDINGS)}_logit_"
     if hasattr(network, f"{own}scale"):
         logits = products * getattr(network, f"{own}scale").double()
         logits = logits + getattr(network, f"{own}bias").double()
@@ -57,6 +56,7 @@ def order_of_labels_changes_nothing(loaded: Loaded) -> None:
 
 
 def _seen(outputs: Any) -> str:
-    """What is held against texts: an image, a video, or a sound."""
-    found = (str(name).removesuffix(ENDS) for name in outputs if name.endswith(ENDS))
-    return next(name for name in found if name != "text" and names(outputs, name)[0] in outputs)
+    """What is held against texts: an image, a video, a sound, or the last two together."""
+    found = [str(name).removesuffix(EMBEDDINGS) for name in outputs if name.endswith(EMBEDDINGS)]
+    scored = [name for name in found if name != "text" and names(outputs, name)[0] in outputs]
+    return max(scored, key=len)

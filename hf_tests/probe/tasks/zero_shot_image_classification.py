@@ -12,6 +12,8 @@ from hf_tests.registry import Model
 LABELS = ("a red circle and a blue square", "a cat on a mat", "a yellow sun")
 TEMPLATE = "a photo of {}"
 PIXELS = "pixel_values"  # how the names of images and videos begin
+LOGITS, EMBEDDINGS = "logits_", "_embeds"
+"""How outputs' names of logits begin, and those of embeddings end."""
 
 
 class ZeroShotImageClassification(CandidateLabels):
@@ -28,13 +30,21 @@ class ZeroShotImageClassification(CandidateLabels):
     """Whether the logits of texts have the scale of those of what they are scored against."""
 
     def compared(self, outputs: Any) -> dict[str, Any]:
-        return {name: outputs[name] for name in names(outputs, self.seen)}
+        return {
+            name: outputs[name]
+            for name in outputs
+            if name.startswith(LOGITS) or name.endswith(EMBEDDINGS)
+        }
 
     def answer(self, outputs: Any) -> Any:
         return outputs[names(outputs, self.seen)[0]]
 
     def work(self, model: Model) -> base.Work:
-        return base.Work(1, f"{self.seen}s")
+        return base.Work(self.number(model), f"{self.seen}s")
+
+    def number(self, model: Model) -> int:
+        """How many are scored at once: one, or one for each label where the registry says so."""
+        return len(self.labels(model)) if model.samples.get("pairs") else 1
 
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return self._encoded(subject, self.labels(subject.model), images=samples.image())
@@ -67,7 +77,7 @@ class ZeroShotImageClassification(CandidateLabels):
         labels = self.labels(subject.model)
         name = names(outputs, self.seen)[0]
         logits = outputs[name].float().cpu()
-        judge.shape(logits, (1, len(labels)), name)
+        judge.shape(logits, (self.number(subject.model), len(labels)), name)
         judge.finite(logits, name)
         judge.varied(logits, name)
         if name == f"logits_per_{self.seen}":
@@ -116,7 +126,13 @@ class ZeroShotImageClassification(CandidateLabels):
 def names(outputs: Any, seen: str) -> tuple[str, str, str]:
     """What outputs call their logits, the embeddings of what is ``seen``, and those of texts.
 
-    Where texts have embeddings for each of several others, all are named after both.
+    Where texts have embeddings for each of several others, all are named after both. What is also
+    heard is then named after all that it is, sound first.
     """
-    both = (f"logits_{seen}_text", f"{seen}_embeds", f"text_{seen}_embeds")
-    return both if both[0] in outputs else (f"logits_per_{seen}", both[1], "text_embeds")
+    end = f"{seen}_text"
+    both = [name for name in outputs if name.startswith(LOGITS) and name.endswith(end)]
+    if not both:
+        return f"{LOGITS}per_{seen}", f"{seen}{EMBEDDINGS}", f"text{EMBEDDINGS}"
+    longest = max(both, key=len)
+    own = longest.removeprefix(LOGITS).removesuffix("_text")
+    return longest, f"{own}{EMBEDDINGS}", f"text_{own}{EMBEDDINGS}"
