@@ -299,6 +299,26 @@ class TestConversions(unittest.TestCase):
                 self.assertEqual((broken.status, broken.error_type), ("failed", "wrong_output"))
                 self.assertIn("differs from the float32 reference", broken.error or "")
 
+    def test_a_program_of_fixed_sizes(self) -> None:
+        """What cannot do with sizes that are open is exported for those of the sample."""
+        import openvino
+
+        from hf_tests.probe import graphs
+
+        class Counting(torch.nn.Module):  # type: ignore[misc]
+            def forward(self, *given: Any) -> Any:
+                return given[0] * {6: 2.0}[given[0].shape[1]]
+
+        values = (torch.arange(12.0).reshape(2, 6),)
+        with torch.no_grad():
+            with self.assertRaisesRegex(Exception, "unhashable type"):
+                graphs._exported(Counting(), values)
+            program = graphs._exported(Counting(), values, is_fixed=True)
+        graph, kept = graphs._of_program(program)
+        self.assertEqual(kept, [0])
+        found = openvino.compile_model(graph, "CPU")([values[0].numpy()])
+        self.assertTrue(torch.equal(torch.from_numpy(found[0]), values[0] * 2))
+
     def test_operations_that_were_recorded(self) -> None:
         """What reads a number out of a tensor to go on with is a graph of these sizes."""
         import openvino
@@ -313,7 +333,7 @@ class TestConversions(unittest.TestCase):
         values = (torch.arange(12.0).reshape(2, 6), torch.tensor([2, 4]))
         with torch.no_grad():
             with self.assertRaisesRegex(Exception, "data-dependent expression"):
-                graphs._exported(Choosing(), values, False)
+                graphs._exported(Choosing(), values, is_fixed=True)
             graph, kept = graphs._of_program(graphs._recorded(Choosing(), values))
         self.assertEqual(kept, [0, 1])
         found = openvino.compile_model(graph, "CPU")([values[0].numpy() + 1, values[1].numpy()])

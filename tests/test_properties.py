@@ -146,11 +146,18 @@ class TestResult(unittest.TestCase):
                 continue
             case = case_of(support.shipped().family(model.family))("test_from_pretrained")
             by_name = {base.name_of(item): item for item in case.properties()}
+            excused = [item for item in model.without if dependencies.applies(item.versions)]
+            if not excused:
+                continue
             bare = dataclasses.replace(model, without=())
             job = support.job(model.id, trials=1, model=bare)
-            for item in model.without:
-                if not dependencies.applies(item.versions):
-                    continue
-                with self.subTest(model=model.id, property=item.property):
-                    result, _ = run_check(job, "from_pretrained", [by_name[item.property]])
-                    self.assertNotEqual(result.status, "passed")
+            while excused:
+                asked = [by_name[item.property] for item in excused]
+                result, _ = run_check(job, "from_pretrained", asked)
+                found = {item.name: item.status for item in result.properties}
+                for item in excused:
+                    with self.subTest(model=model.id, property=item.property):
+                        self.assertNotEqual(result.status, "passed")
+                        self.assertNotEqual(found.get(item.property), "passed")
+                # What the library raises in one ends the check before the others.
+                excused = [item for item in excused if found and item.property not in found]

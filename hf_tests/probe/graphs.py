@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 TRACED, EXPORTED = "torch.jit.trace", "torch.export"
-FIXED, RECORDED = "torch.jit.trace with fixed sizes", "make_fx"
+FIXED, EXPORTED_FIXED = "torch.jit.trace with fixed sizes", "torch.export with fixed sizes"
+RECORDED = "make_fx"
 """The forms, which are tried in this order."""
 
 
@@ -33,10 +34,19 @@ def convert(
         with _plain_sizes():
             return traced()
 
+    def exported_fixed() -> tuple[Any, Sequence[int]]:
+        return _of_program(_exported(module, values, is_fixed=True))
+
     def recorded() -> tuple[Any, Sequence[int]]:
         return _of_program(_recorded(module, values))
 
-    forms = {TRACED: traced, EXPORTED: exported, FIXED: fixed, RECORDED: recorded}
+    forms = {
+        TRACED: traced,
+        EXPORTED: exported,
+        FIXED: fixed,
+        EXPORTED_FIXED: exported_fixed,
+        RECORDED: recorded,
+    }
     if is_of_any_length:
         forms = {EXPORTED: exported}
     refused: dict[str, Exception] = {}
@@ -78,17 +88,22 @@ def by_position(
     return ByPosition().eval()
 
 
-def _exported(module: Any, values: tuple[Any, ...], in_batches: bool) -> Any:
+def _exported(
+    module: Any, values: tuple[Any, ...], in_batches: bool = False, *, is_fixed: bool = False
+) -> Any:
     """The module as a program of torch.export, of any size where the model's code leaves it free.
 
     A size of 1 is taken as fixed. So where ``in_batches``, the sample is doubled along its first
-    dimension; only there, since not every model's inputs are a batch.
+    dimension; only there, since not every model's inputs are a batch. Where ``is_fixed`` it is a
+    program for the values' sizes alone.
     """
     import torch
 
     if in_batches:
         values = tuple(torch.cat([value, value]) for value in values)
-    sizes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in values)
+    # Said of each dimension: an earlier export has left its mark on the values.
+    size = torch.export.Dim.STATIC if is_fixed else torch.export.Dim.AUTO
+    sizes = tuple(dict.fromkeys(range(value.dim()), size) for value in values)
     # Distributions ask whether their parameters are allowed, and a program knows no values.
     torch.distributions.Distribution.set_default_validate_args(False)
     try:
