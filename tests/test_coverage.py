@@ -69,6 +69,12 @@ class TestMeasured(unittest.TestCase):
         (check,) = self.measure().checks
         self.assertEqual((check.passed, check.statuses), (0, {"skipped": ("gpt2",)}))
 
+    def test_a_type_that_this_version_does_not_have_is_not_skipped_in_it(self) -> None:
+        skipped = row("t5-small", "openvino", "skipped", reason="too old", stage=None)
+        self.write_run("1", row("gpt2", "openvino", "passed"), skipped)
+        (check,) = self.measure().checks
+        self.assertEqual((check.statuses, check.reasons), ({"passed": ("gpt2",)}, ()))
+
     def test_what_cannot_be_read_is_passed_over(self) -> None:
         self.write_run("1", row("gpt2", "pipeline", "passed"))
         self.write("results/2/run.json", [])
