@@ -125,7 +125,9 @@ def make(
         tokens = task.generated(ran)
         found = task.compared(ran) if tokens is None else task.forced(subject, dict(inputs), tokens)
         outputs = {
-            name: tensor.detach().float().cpu().contiguous() for name, tensor in found.items()
+            # A copy each: one may be a view of another, which a file of safetensors does not take.
+            name: tensor.detach().float().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in found.items()
         }
         count, size = memory.model_size(network)
         floor = _noise_floor(task, subject, inputs, tokens, outputs) if _fits(size) else None
