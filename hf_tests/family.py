@@ -135,7 +135,8 @@ def run_check(
             break
         except Exception as error:  # noqa: BLE001 - whatever a model raises is a result
             attempt.error = error
-            attempt.described = describe(error, job, attempt.last.stage, method)
+            path = attempt.last.measurement.conversion_path
+            attempt.described = describe(error, job, attempt.last.stage, method, path)
             # Its frames would keep the network in memory while the next one is loaded.
             traceback.clear_frames(error.__traceback__)
     return _result(job, method, time.perf_counter() - start, attempts)
@@ -238,16 +239,23 @@ def _result(
     return result_for(job, method, status, **fields), failed.error
 
 
-def describe(error: BaseException, job: Job, stage: str | None, method: str) -> dict[str, str]:
+def describe(
+    error: BaseException,
+    job: Job,
+    stage: str | None,
+    method: str,
+    conversion_path: str | None = None,
+) -> dict[str, str]:
     """A CheckResult's fields about an exception: type, message, traceback and hint."""
     from hf_tests.probe import errors
 
     found = errors.diagnose(error, stage)
+    case = found.case or (conversion_path or "").partition(" ")[0]
     return {
         "error_type": found.kind,
         "error": plain.message(f"{type(error).__name__}: {error}"),
         "traceback": "".join(traceback.format_exception(error)),
-        "hint": hints.hint(found.kind, job, method, found.case),
+        "hint": hints.hint(found.kind, job, method, case),
     }
 
 

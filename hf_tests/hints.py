@@ -68,6 +68,11 @@ HINTS = {
     "unsupported:dtype": "{model} cannot be computed in this dtype here: {again} --dtype float32",
     "conversion": "The exporter alone, to try another version or report it: optimum-cli export "
     "openvino -m {folder} DIR; then: {again}",
+    "conversion tiny": "optimum-intel cannot convert the class of {model}, on weights of our own. "
+    "With another version of it: {again} --weights tiny",
+    "conversion:openvino.convert_model": "optimum-intel has no exporter for {model}, and "
+    "openvino.convert_model cannot convert it: the traceback shows where. With another version of "
+    "either: {again}",
     "conversion:compile": "{model} was converted, and OpenVINO could not compile it for this "
     "device. Elsewhere: {on_openvino}",
     "wrong_output": "{model} runs and is wrong. With the libraries of the last good run: {again}",
@@ -78,8 +83,8 @@ HINTS = {
     "interrupted": "Finish the run: python runner.py --resume; {model} alone: {again}",
     "other": "The traceback shows where {model} failed. Again: {again} --verbose",
 }
-"""Hints by error type. ``type:case`` is for one cause of it, `` tiny``, `` hub`` or `` local``
-behind it for such weights; the most special one that there is is taken."""
+"""Hints by error type. ``type:case`` is for one cause of it or one path of conversion, `` tiny``,
+`` hub`` or `` local`` behind it for such weights; the most special one that there is is taken."""
 
 
 def hint(kind: str, job: Job, method: str | None = None, case: str = "") -> str:

@@ -299,6 +299,15 @@ class TestConversions(unittest.TestCase):
                 self.assertEqual((broken.status, broken.error_type), ("failed", "wrong_output"))
                 self.assertIn("differs from the float32 reference", broken.error or "")
 
+    def test_what_nothing_converts_is_told_by_its_path(self) -> None:
+        model = dataclasses.replace(
+            support.model("ibm-granite/granite-timeseries-patchtst"), expected=()
+        )
+        result, _ = run_check(support.job(model.id, "openvino", model=model), "openvino")
+        self.assertEqual((result.status, result.error_type), ("error", "conversion"), result.error)
+        self.assertEqual(result.measurement.conversion_path, "openvino.convert_model")
+        self.assertIn("openvino.convert_model cannot convert it", result.hint or "")
+
     def test_a_program_of_fixed_sizes(self) -> None:
         """What cannot do with sizes that are open is exported for those of the sample."""
         import openvino
