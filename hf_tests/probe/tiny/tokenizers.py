@@ -30,6 +30,10 @@ _ROLE_NAMES = tuple(role.removesuffix("_token") for role in ROLES)
 GENERIC = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that read a tokenizer.json and add nothing: in transformers 5, and in both."""
 
+WHOLE_FILE = "tokenizer_path"
+"""The argument of a class that reads one published file of another library, which none here trains.
+"""
+
 GENERIC_TOKENS = {
     "pad_token": "<pad>",
     "unk_token": "<unk>",
@@ -172,7 +176,11 @@ def _generic(cls: Any, spec: Mapping[str, Any]) -> Any:
 
 
 def default_class(model_type: str) -> str | None:
-    """The tokenizer class that transformers pairs with a model type; None when it has none."""
+    """The tokenizer class that transformers pairs with a model type; None when it has none.
+
+    Where that reads another library's file, a generic one does what a tokenizer.json says.
+    """
+    import transformers
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
     names = TOKENIZER_MAPPING_NAMES.get(model_type)
@@ -180,7 +188,10 @@ def default_class(model_type: str) -> str | None:
         names = next((name for name in names if name), None)
     if not names:
         return None
-    return GENERIC[1] if names in GENERIC else names.removesuffix("Fast")
+    cls = getattr(transformers, names, None)
+    if names in GENERIC or (cls is not None and WHOLE_FILE in _required(cls)):
+        return GENERIC[1]
+    return names.removesuffix("Fast")
 
 
 def reads_sentencepiece(class_name: str | None) -> bool:
