@@ -9,6 +9,11 @@ of 15 % slowdowns found in their first night, the night in which a drift of 1 % 
 how far off the named first night of a step is, and how many further runs a job and night takes.
 Then the same of a slowdown of everything.
 
+A young history has no nights from here and there: its few are the nights recorded directly before
+tonight, and a state of the machine may last through all of them and end with them. So the second
+table replays every night that has so many before it, and the nights backwards as well, for a state
+begins as it ends. Called faster is a false alarm there too.
+
 Measured again on the spot, a machine is in the state that it was in; in the nights recorded right
 after, it may not be. So the false alarms are counted once more with further measurements from the
 nights that were most like tonight, by the other models' checks: the worst that can be.
@@ -38,13 +43,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hf_tests.history import ingest, noise
 from hf_tests.history.machine_state import CONTROLS, MachineState
 from hf_tests.history.metrics import LATENCY
-from hf_tests.history.noise import Explained, Limit
+from hf_tests.history.noise import Explained, Limit, Verdict
 from hf_tests.nightly.figures import busy_jobs
 
 RECORDED = Path(__file__).with_name("noise_nights.json")
 HISTORY = 24  # nights before the one that is judged
+AGES = (1, 2, 3, 5, 8)  # nights of a young history
 ALIKE = 8  # nights that are most like one
-LIMIT = Limit(LATENCY.threshold, LATENCY.step)
+LIMIT = Limit(LATENCY.threshold, LATENCY.step, LATENCY.state)
 DEVIATIONS = 2.563  # between the first and the last tenth of a normal distribution
 NOISY = 0.05  # standard deviation between nights, relative
 
@@ -58,6 +64,16 @@ TARGETS = {
     "1 % a night: found in night (median)": "<= 20",
     "1 % a night: found within 20 nights": "",
     "20 % step: first night within one": "",
+}
+
+YOUNG_TARGETS = {
+    "job-nights": "",
+    "false alarms in 1000 job-nights": "< 1",
+    "the same, if the state lasts": "",
+    "further runs for each job": "",
+    "15 % slower, found the first night": "",
+    "30 % slower, found the first night": "",
+    "100 % slower, found the first night": "",
 }
 
 Name = tuple[str, str, str]
@@ -103,6 +119,36 @@ class Replay:
             rest = [night for night in range(self.count) if night not in {tonight, *following}]
         return Draw(tonight, following, chance.sample(rest, HISTORY))
 
+    def young(self, name: Name, before: int) -> list[Draw]:
+        """Every night of a check that has so many directly before it, and enough after it."""
+        known = sorted(self.checks[name])
+        return [
+            Draw(
+                known[place],
+                known[place + 1 : place + 1 + noise.AGAIN],
+                known[place - before : place],
+            )
+            for place in range(before, len(known) - noise.AGAIN)
+        ]
+
+    def backwards(self) -> Replay:
+        """The same nights, the last one first."""
+        return Replay(
+            {
+                name: {self.count - 1 - night: value for night, value in nights.items()}
+                for name, nights in self.checks.items()
+            },
+            self.count,
+        )
+
+    def lasting(self, name: Name, drawn: Draw, chance: random.Random) -> Draw:
+        """The same night with further measurements in the state that it was in, or most like it."""
+        states = self._states(name[0])
+        known = [night for night in self.checks[name] if night not in drawn.past]
+        alike = sorted(known, key=lambda night: abs(states[night] - states[drawn.tonight]))
+        again = chance.choices(alike[1 : 1 + ALIKE], k=noise.AGAIN)
+        return Draw(drawn.tonight, again, drawn.past)
+
     def state(self, drawn: Draw, slower: Mapping[Name, float]) -> MachineState:
         """The state of the machine as the suite sees it; some checks are slower by a factor."""
         figures: dict[Name, dict[object, float]] = {}
@@ -125,6 +171,13 @@ class Replay:
         self, name: Name, drawn: Draw, state: MachineState, factor: float
     ) -> tuple[bool, int]:
         """Whether the suite calls a check slower that is so by a factor, and its further runs."""
+        verdict, runs = self.verdict(name, drawn, state, factor)
+        return verdict is not None and verdict.seen_again and verdict.is_more, runs
+
+    def verdict(
+        self, name: Name, drawn: Draw, state: MachineState, factor: float
+    ) -> tuple[Verdict | None, int]:
+        """What the suite says of a check that is slower by a factor, and its further runs."""
         nights = self.checks[name]
         past = [night for night in drawn.past if night in nights]
         values = [nights[drawn.tonight] * factor]
@@ -140,8 +193,7 @@ class Replay:
                 break
             if night is not None:
                 values.append(nights[night] * factor)
-        is_slower = verdict is not None and verdict.seen_again and verdict.is_more
-        return is_slower, len(values) - 1
+        return verdict, len(values) - 1
 
     def _states(self, but: str) -> dict[int, float]:
         """The median deviation of each night's checks, in spreads, but for those of a model."""
@@ -190,6 +242,11 @@ def main() -> None:
     print(f"{'':36}{''.join(name.rjust(14) for name in columns)}  target")
     for name, target in TARGETS.items():
         print(f"{name:36}{''.join(column[name].rjust(14) for column in found)}  {target}")
+    for group in list(columns)[:2]:
+        ages = [young(replay, columns[group], before, options.seed) for before in AGES]
+        print(f"\n{group + ', nights before:':36}{''.join(f'{n:14}' for n in AGES)}  target")
+        for name, target in YOUNG_TARGETS.items():
+            print(f"{name:36}{''.join(column[name].rjust(14) for column in ages)}  {target}")
     print()
     for line in together(replay, options.nights // 10, random.Random(options.seed)):
         print(line)
@@ -236,6 +293,41 @@ def simulate(
         f"{sum(step <= 1 for step in steps) / len(steps):.1%}",
     )
     return dict(zip(TARGETS, values, strict=True))
+
+
+def young(replay: Replay, names: Sequence[Name], before: int, seed: int) -> dict[str, str]:
+    """The second table's column: every job-night that has so many nights directly before it."""
+    chance = random.Random(seed)
+    count = runs = tried = 0
+    alarms = {False: 0, True: 0}
+    found = {1.15: 0, 1.3: 0, 2.0: 0}
+    for way in (replay, replay.backwards()):
+        jobs: dict[tuple[str, str], list[Name]] = {}
+        for name in names:
+            jobs.setdefault(name[:2], []).append(name)
+        for job in jobs.values():
+            for drawn in way.young(job[0], before):
+                count += 1
+                for lasts in alarms:
+                    here = way.lasting(job[0], drawn, chance) if lasts else drawn
+                    state = way.state(here, {})
+                    said = [way.verdict(name, here, state, 1.0) for name in job]
+                    alarms[lasts] += any(item is not None and item.seen_again for item, _ in said)
+                    runs += 0 if lasts else max(more for _, more in said)
+                state = way.state(drawn, {})
+                for name in job:
+                    if not _is_long(way.checks[name]):
+                        continue
+                    tried += 1
+                    for factor in found:
+                        found[factor] += way.judged(name, drawn, state, factor)[0]
+    values = (
+        f"{count}",
+        *(f"{1000 * alarm / count:.2f}" for alarm in alarms.values()),
+        f"{runs / count:.2f}",
+        *(f"{called / tried:.1%}" for called in found.values()),
+    )
+    return dict(zip(YOUNG_TARGETS, values, strict=True))
 
 
 def together(replay: Replay, nights: int, chance: random.Random) -> list[str]:

@@ -11,6 +11,7 @@ import unittest
 from typing import Any
 
 from hf_tests.history import noise, query
+from hf_tests.history.metrics import LATENCY
 from hf_tests.history.noise import Limit
 from hf_tests.nightly import choice, compare, morning
 from hf_tests.nightly.compare import Comparison
@@ -247,6 +248,32 @@ class TestNoise(unittest.TestCase):
         self.assertEqual(called, 0)
         self.assertLess(missed / 400, 0.10)
 
+    def test_few_nights_in_a_state_of_the_machine(self) -> None:
+        """A state that makes all slower by 15 %, for nights; half as fast is a change."""
+        limit, chance = Limit(0.06, state=LATENCY.state), random.Random(0)
+        for count in (1, 2, 5, noise.STATE_NIGHTS - 1):
+            called, missed = 0, 0
+            for _ in range(50):
+                before, now = chance.sample((0.0, math.log(1.15)), 2)
+                past = [math.exp(chance.gauss(before, 0.02)) for _ in range(count)]
+                values = [math.exp(chance.gauss(now, 0.02)) for _ in range(1 + noise.AGAIN)]
+                called += _is_called(past, values, limit)
+                alike = [math.exp(chance.gauss(before, 0.02)) for _ in range(1 + noise.AGAIN)]
+                missed += not _is_called(past, [2 * value for value in alike], limit)
+            self.assertEqual((called, missed), (0, 0), f"{count} nights")
+
+    def test_few_nights_of_what_knows_no_state(self) -> None:
+        for limit, is_called in ((LIMIT, True), (Limit(0.10, state=LATENCY.state), False)):
+            values = [1.25] * (1 + noise.AGAIN)
+            self.assertIs(_is_called([1.0, 1.0], values, limit), is_called)
+
+    def test_few_nights_of_what_takes_little_time(self) -> None:
+        """A state costs a call some time, whatever the call takes."""
+        limit = Limit(0.06, step=50e-6, state=LATENCY.state)
+        for usual, is_called in ((100e-6, False), (1e-3, True)):
+            values = [1.6 * usual] * (1 + noise.AGAIN)
+            self.assertIs(_is_called([usual] * 3, values, limit), is_called)
+
     def test_one_wild_night_moves_nothing(self) -> None:
         self.assertIsNotNone(noise.judge([1.0] * 9 + [20.0], 1.2, (1.2,), LIMIT))
 
@@ -305,6 +332,15 @@ class TestNoise(unittest.TestCase):
                 for night in range(30)
             ]
             self.assertLessEqual(abs(noise.first_night(series) - place), 1)
+
+
+def _is_called(past: list[float], values: list[float], limit: Limit) -> bool:
+    """Whether it is called by one of the measurements, of which as many as it takes are made."""
+    for count in range(1, 1 + len(values)):
+        verdict = noise.judge(past, values[0], values[1:count], limit)
+        if verdict is None or verdict.seen_again:
+            return verdict is not None
+    return False
 
 
 class TestChoice(Nights):

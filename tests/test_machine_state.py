@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 import unittest
 
 from hf_tests.history import noise, query
 from hf_tests.history.machine_state import FEWEST_NIGHTS, MachineState, Name
+from hf_tests.history.metrics import LATENCY
 from hf_tests.history.noise import Limit
 from hf_tests.nightly import choice, compare, morning
 from tests import nights, support
 
 LIMIT = Limit(0.06)
+YOUNG = Limit(0.06, state=LATENCY.state)
 COUNT = 24
 SLOW = {2, 3, 8, 9, 13, 14, 15, 17}  # nights in which the machine was in another state
 TONIGHT = "tonight"
@@ -127,12 +130,62 @@ class TestState(unittest.TestCase):
 
     def test_too_little_is_known(self) -> None:
         figures = self.figures(slow=True)
-        few = MachineState(figures, range(FEWEST_NIGHTS - 1), (TONIGHT,), LIMIT)
-        self.assertNotIn(self.names[0], few)
-        self.assertIsNone(few.explained(self.names[0], range(FEWEST_NIGHTS - 1), ()))
+        none = MachineState(figures, (), (TONIGHT,), LIMIT)
+        self.assertNotIn(self.names[0], none)
+        self.assertIsNone(none.explained(self.names[0], (), ()))
         alone = {name: values for name, values in figures.items() if name[0] < "model-4"}
-        state = MachineState(alone, range(COUNT), (TONIGHT,), LIMIT)
-        self.assertIsNone(state.explained(self.names[0], range(COUNT), ()))
+        for past in (range(FEWEST_NIGHTS - 1), range(COUNT)):
+            state = MachineState(alone, past, (TONIGHT,), LIMIT)
+            self.assertIsNone(state.explained(self.names[0], past, ()))
+
+    def test_what_is_common_in_few_nights_is_not_one_checks(self) -> None:
+        """Two quiet nights, and a third in which the machine is half as fast: told as one."""
+        slower = {name: 1.8 + self.feels[name] for name in self.names}
+        slower[self.names[0]] = 4.0
+        figures = self.figures(False, slower)
+        for values in figures.values():
+            values["again"] = values[TONIGHT]
+        past = (0, 1)
+        state = MachineState(figures, past, (TONIGHT, "again"), YOUNG)
+        self.assertIn(self.names[0], state)
+        self.assertAlmostEqual(state.common["cpu"].ratio, 2.0, delta=0.1)
+        self.assertTrue(state.common["cpu"].seen_again)
+        for name in self.names:
+            own = figures[name]
+
+            def explained(name: Name = name) -> noise.Explained | None:
+                return state.explained(name, past, ["again"] * noise.AGAIN)
+
+            again = [own["again"]] * noise.AGAIN
+            before = [own[night] for night in past]
+            verdict = noise.judge(before, own[TONIGHT], again, YOUNG, explained=explained)
+            self.assertEqual(bool(verdict), name == self.names[0], name)
+            as_it_is = noise.judge(before, own[TONIGHT], again, YOUNG)
+            self.assertTrue(as_it_is and as_it_is.seen_again, "else there is nothing to explain")
+
+    def test_a_new_check_is_held_against_the_nights_that_it_has(self) -> None:
+        """All its nights were slow ones, as the others know; that tonight is not is no news."""
+        figures = self.figures(slow=False)
+        name = self.names[-1]
+        own = figures[name] = {13: 1.5, 14: 1.5, 15: 1.5, TONIGHT: 1.0}
+        state = MachineState(figures, range(COUNT), (TONIGHT,), YOUNG)
+        self.assertNotIn(name, state, "it has too few nights to tell of the others'")
+        found = state.explained(name, (13, 14, 15), ())
+        assert found is not None
+        self.assertAlmostEqual(found.tonight[0], -statistics.median(self.feels.values()), delta=0.1)
+
+        def judged(aware: bool) -> noise.Verdict | None:
+            again = [1.0] * noise.AGAIN
+            return noise.judge(
+                [own[night] for night in (13, 14, 15)],
+                own[TONIGHT],
+                again,
+                YOUNG,
+                explained=lambda: state.explained(name, (13, 14, 15), again) if aware else None,
+            )
+
+        self.assertIsNone(judged(aware=True))
+        self.assertIsNotNone(judged(aware=False))
 
     def test_what_was_not_measured(self) -> None:
         """Checks that lack nights, and further measurements of a few models or of none."""
@@ -162,7 +215,10 @@ class TestMorning(unittest.TestCase):
         self.models = [
             model.id for model in support.shipped().models if model.task == "text-generation"
         ][:6]
-        for day in range(1, 13):
+        self.of_nights(12)
+
+    def of_nights(self, count: int) -> None:
+        for day in range(1, 1 + count):
             self.night(day)
 
     def night(self, day: int, again: float | None = None, **factors: float) -> None:
@@ -199,6 +255,23 @@ class TestMorning(unittest.TestCase):
         with query.opened(self.results) as history:
             new = choice.named(history, "latest")
             return {model for model, *_ in compare.suspects(new, history.trends(last=40))}
+
+    def test_a_young_history(self) -> None:
+        """Two nights, then one that is slower as a whole, and one in which a model is, too."""
+        self.results = support.temporary_folder(self)
+        self.of_nights(2)
+        self.night(3, all=1.3)
+        self.assertEqual(self.suspects(), set())
+        found = self.compared()
+        self.assertEqual((found.worse, found.unsure, found.together), ((), (), ()))
+        self.night(4, model_5=2.0)
+        self.assertEqual(self.suspects(), set(self.models), "five of them, and the slow one")
+        self.night(4, again=1.0, model_5=2.0)
+        (worse,) = self.compared().worse
+        self.assertEqual(worse.model, self.models[5])
+        self.night(4, again=1.0, all=2.0)
+        found = self.compared()
+        self.assertEqual((found.worse, len(found.together)), ((), 1))
 
     def test_suspects_bring_the_quickest_models(self) -> None:
         self.night(13)

@@ -27,7 +27,7 @@ from hf_tests.history.noise import Explained, Limit, Verdict
 RIDGE = 1.0  # the likeness of a night that deviates by one spread: so much is noise of one check
 CLIP = 3.0  # spreads beyond which a deviation is an accident, or a change of that check alone
 DEVIATIONS = 2.563  # between the first and the last tenth of a normal distribution
-FEWEST_NIGHTS = 10
+FEWEST_NIGHTS = noise.STATE_NIGHTS
 FEWEST_MODELS = 4  # beside a check's own; of which a further measurement needs half
 MANY_MODELS = 50  # of which one is too little to matter
 CONTROLS = 5  # models that are measured again beside what is suspect
@@ -56,16 +56,21 @@ class MachineState:
     ) -> None:
         self._past, self._tonight, self._limit = tuple(past), tuple(tonight), limit
         self._logs: dict[Name, dict[Row, float]] = {}
+        self._young: dict[Name, dict[Row, float]] = {}
         self._spreads: dict[Name, float] = {}
         for name, values in figures.items():
             known = [math.log(values[row]) for row in self._past if values.get(row, 0) > 0]
-            if len(known) < FEWEST_NIGHTS:
+            if not known:
                 continue
             middle = statistics.median(known)
-            self._spreads[name] = _wide_spread(known)
-            self._logs[name] = {
-                row: math.log(value) - middle for row, value in values.items() if value > 0
-            }
+            logs = {row: math.log(value) - middle for row, value in values.items() if value > 0}
+            if len(known) < FEWEST_NIGHTS:
+                self._young[name] = logs
+            else:
+                self._logs[name] = logs
+                self._spreads[name] = _wide_spread(known)
+        self._devices: dict[str, Mapping[str, Sequence[Mapping[Row, float]]]] = {}
+        self._middles: dict[tuple[str, Row, str], tuple[int, float]] = {}
         self._sums: dict[frozenset[Row], tuple[float, int]] = {}
         self._products: dict[tuple[Row, ...], list[list[float]]] = {}
         self._inverses: dict[tuple[str, tuple[Row, ...]], list[list[float]]] = {}
@@ -74,8 +79,8 @@ class MachineState:
             self._by_model[name[0]].append(name)
 
     def __contains__(self, name: object) -> bool:
-        """Whether there are enough nights of a check for it to tell of the machine's state."""
-        return name in self._logs
+        """Whether a check can tell of the machine's state."""
+        return name in (self._logs or self._young)
 
     @functools.cached_property
     def common(self) -> dict[str, Verdict]:
@@ -85,11 +90,11 @@ class MachineState:
         further ones.
         """
         found = {}
-        for device in sorted({name[1] for name in self._logs}):
+        for device in sorted({name[1] for name in (*self._logs, *self._young)}):
             levels = [self._level(device, row) for row in self._past]
             first, *further = (self._level(device, row) for row in self._tonight)
             past = [level for level in levels if level is not None]
-            if first is None or len(past) < FEWEST_NIGHTS:
+            if first is None or not past:
                 continue
             again = [level for level in further if level is not None]
             middle, own = statistics.median(past), noise.spread(past)
@@ -97,7 +102,7 @@ class MachineState:
             sign = math.copysign(1, shift)
             farthest = max(
                 math.log1p(self._limit.threshold),
-                noise.SPREADS * own,
+                noise.SPREADS * max(own, noise.doubt(past, self._limit.state)),
                 own + max(sign * (level - middle) for level in past),
             )
             if abs(shift) > farthest:
@@ -117,12 +122,9 @@ class MachineState:
         None where it is not known, or tonight is beyond all nights as a whole.
         """
         own = self._logs.get(name)
-        if (
-            own is None
-            or name[1] in self.common
-            or len(past) < FEWEST_NIGHTS
-            or len(self._by_model) <= FEWEST_MODELS
-        ):
+        if own is None or len(past) < FEWEST_NIGHTS:
+            return self._shared_by_all(name, past, again)
+        if name[1] in self.common or len(self._by_model) <= FEWEST_MODELS:
             return None
         inverse = self._inverse(name[0], tuple(past))
         far = CLIP * self._spreads[name]
@@ -143,14 +145,54 @@ class MachineState:
             now.append(max(least, min(most, sum(map(mul, likeness, weights)))))
         return Explained(expected, now)
 
+    def _shared_by_all(
+        self, name: Name, past: Sequence[Row], again: Sequence[Row]
+    ) -> Explained | None:
+        """What the other models' checks of the device have in common, of a check of few nights."""
+        model, device, _ = name
+        if len(self._on_device(device)) > MANY_MODELS:
+            model = ""
+        nights = [self._middle(device, row, model, FEWEST_MODELS) for row in past]
+        known = [level for level in nights if level is not None]
+        first = self._middle(device, self._tonight[0], model, FEWEST_MODELS)
+        if first is None or not known:
+            return None
+        usual = statistics.median(known)
+        levels = (self._middle(device, row, model, FEWEST_MODELS // 2) for row in again)
+        now = [first, *(first if level is None else level for level in levels)]
+        return Explained([0.0] * len(past), [level - usual for level in now])
+
     def _level(self, device: str, row: Row) -> float | None:
         """The median deviation of a device's checks; None where less than half were measured."""
-        names = [name for name in self._logs if name[1] == device]
-        known = [self._logs[name][row] for name in names if row in self._logs[name]]
-        models = {name[0] for name in names}
-        if len(models) <= FEWEST_MODELS or 2 * len(known) < len(names):
+        checks = [logs for found in self._on_device(device).values() for logs in found]
+        if 2 * sum(row in logs for logs in checks) < len(checks):
             return None
-        return statistics.median(known)
+        return self._middle(device, row, "", FEWEST_MODELS + 1)
+
+    def _middle(self, device: str, row: Row, but: str, fewest: int) -> float | None:
+        """The median deviation of all checks of a device but a model's; None of too few models."""
+        key = device, row, but
+        if key not in self._middles:
+            known = [
+                [logs[row] for logs in checks if row in logs]
+                for model, checks in self._on_device(device).items()
+                if model != but
+            ]
+            values = [log for logs in known for log in logs]
+            self._middles[key] = sum(map(bool, known)), statistics.median(values or [0.0])
+        models, middle = self._middles[key]
+        return middle if models >= fewest else None
+
+    def _on_device(self, device: str) -> Mapping[str, Sequence[Mapping[Row, float]]]:
+        """The deviations of a device's checks by model; of those of few nights if all are such."""
+        if device not in self._devices:
+            found: dict[str, list[dict[Row, float]]] = defaultdict(list)
+            is_old = any(name[1] == device for name in self._logs)
+            for name, logs in (self._logs if is_old else self._young).items():
+                if name[1] == device:
+                    found[name[0]].append(logs)
+            self._devices[device] = found
+        return self._devices[device]
 
     def _is_known(self, model: str, row: Row) -> bool:
         others = (names for other, names in self._by_model.items() if other != model)

@@ -18,7 +18,8 @@ class Metric:
 
     ``threshold`` is the relative change below which it is never called worse (0.1 is 10 %);
     infinite for what is shown and not judged. ``step`` is the least change in the figure's own unit
-    that matters, whatever it is relatively.
+    that matters, whatever it is relatively. ``state`` is by how much states of the machine move it
+    that last for hours: the standard deviation of its logarithm.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Metric:
     group: str
     threshold: float = math.inf
     step: float = 0.0
+    state: float = 0.0
     more_is_worse: bool = True
 
     @property
@@ -48,7 +50,7 @@ class Metric:
 
 
 METRICS = (
-    Metric("latency", "median_time", "s", SPEED, threshold=0.06, step=50e-6),
+    Metric("latency", "median_time", "s", SPEED, threshold=0.06, step=50e-6, state=0.08),
     Metric("throughput", "throughput", "/s", SPEED, more_is_worse=False),
     Metric("load", "load_time", "s", SPEED, threshold=0.50, step=0.1),
     Metric("conversion", "conversion_time", "s", SPEED, threshold=0.50, step=1.0),

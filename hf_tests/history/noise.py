@@ -38,6 +38,8 @@ AGAIN = 16  # measurements in fresh processes of a figure that stays undecided
 SPREADS = 3.0  # how many spreads beyond the median is beyond history for one measurement
 WILD_SPREADS = 12.0  # beyond it a night was an accident: it tells nothing of the others
 PRIOR_SPREAD = 0.08  # of a figure of which nothing is known; counts as much as one night
+STATE_NIGHTS = 10  # of a figure, after which the state of the machine can be told from them
+STATE_PRIOR = 4  # nights that what is known of such states beforehand counts as much as
 LEAST_SPREAD = 0.01  # figures that never differ, such as those of a simulator's, still may
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
@@ -51,10 +53,15 @@ SERIES = 40  # nights in which the first one of a step is looked for
 
 @dataclass(frozen=True)
 class Limit:
-    """What counts as a change: relative, and at least ``step`` in the figure's own unit."""
+    """What counts as a change: relative, and at least ``step`` in the figure's own unit.
+
+    ``state`` is by how much states of the machine move the figure: the standard deviation of its
+    logarithm, 0 for what depends on none.
+    """
 
     threshold: float
     step: float = 0.0
+    state: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,11 @@ def judge(
     values = (value, *again)
     found = _step(past[-WINDOW:], values, limit)
     state = explained() if found is not None and explained is not None else None
-    if state is not None:
+    if found is not None and state is not None:
+        is_more = found.is_more
         found = _step(_without(past, state.past)[-WINDOW:], _without(values, state.tonight), limit)
+        if found is not None and found.is_more != is_more:
+            found = None  # what is explained of a change is not one the other way
     if found is None or not found.seen_again:
         # A step that is none may still be a night in which a drift shows.
         return _drift(past if remembered is None else remembered, values, limit) or found
@@ -142,7 +152,10 @@ def _step(past: Sequence[float], values: Sequence[float], limit: Limit) -> Verdi
     logs = [math.log(figure) for figure in past]
     middle = statistics.median(logs)
     usual, own = math.exp(middle), spread(logs)
-    least = math.log1p(max(limit.threshold, limit.step / 2 / usual))
+    step = limit.step / 2 / usual
+    least = math.log1p(max(limit.threshold, step))
+    if limit.state:
+        least = max(least, SPREADS * doubt(logs, math.hypot(limit.state, step)))
     shifts = [math.log(value) - middle for value in values]
     sign = max((1, -1), key=lambda way: evidence([way * item for item in shifts], least, own))
     shifts = [sign * item for item in shifts]
@@ -190,6 +203,21 @@ def spread(logs: Sequence[float]) -> float:
     own = MAD_TO_DEVIATION * statistics.median([abs(item - middle) for item in logs])
     count = len(logs)
     return math.sqrt((count * max(own, LEAST_SPREAD) ** 2 + PRIOR_SPREAD**2) / (count + 1))
+
+
+def doubt(logs: Sequence[float], state: float) -> float:
+    """The standard deviation of how far tonight as a whole may lie from the median of few nights.
+
+    They may all have been in one state of the machine and tonight, with all its measurements, in
+    another: no number of measurements tells that from a change. So it is the predictive spread of
+    a night, with the median's own variance, which is pi / 2 that of the mean. 0 once there are
+    enough nights to know the states.
+    """
+    count = len(logs)
+    if count >= STATE_NIGHTS:
+        return 0.0
+    variance = (count * spread(logs) ** 2 + STATE_PRIOR * state**2) / (count + STATE_PRIOR)
+    return math.sqrt(variance * (1 + math.pi / 2 / count))
 
 
 def _drift(known: Sequence[float], values: Sequence[float], limit: Limit) -> Verdict | None:

@@ -304,8 +304,8 @@ class Figures:
     def _limit(self, model: str, metric: Metric) -> Limit:
         for name in ("", model):
             if metric.name in self._limits.get(name, {}):
-                return Limit(self._limits[name][metric.name], metric.step)
-        return Limit(metric.threshold, metric.step)
+                return Limit(self._limits[name][metric.name], metric.step, metric.state)
+        return Limit(metric.threshold, metric.step, metric.state)
 
     def _is_busy(self, run_id: str, check: Check) -> bool:
         return (run_id, check.model, check.device) in self._busy
