@@ -72,7 +72,8 @@ class MachineState:
         self._devices: dict[str, Mapping[str, Sequence[Mapping[Row, float]]]] = {}
         self._middles: dict[tuple[str, Row, str], tuple[int, float]] = {}
         self._sums: dict[frozenset[Row], tuple[float, int]] = {}
-        self._products: dict[tuple[Row, ...], list[list[float]]] = {}
+        self._products: list[list[float]] = []
+        self._whole: dict[str, list[list[float]]] = {}
         self._inverses: dict[tuple[str, tuple[Row, ...]], list[list[float]]] = {}
         self._by_model: dict[str, list[Name]] = defaultdict(list)
         for name in self._logs:
@@ -203,31 +204,37 @@ class MachineState:
         """That of the ridge's matrix, which is positive definite whatever was not measured."""
         if len(self._by_model) > MANY_MODELS:
             model = ""  # all of them: how alike the nights before were is the same without one
+        if model not in self._whole:
+            self._whole[model] = _inverted(self._matrix(model))
         key = model, rows
         if key not in self._inverses:
-            if rows not in self._products:
-                self._products[rows] = [
-                    [self._shared("", one, other)[0] for other in rows] for one in rows
-                ]
-            own = [
-                [self._scaled[row].get(name, 0.0) for row in rows]
-                for name in self._by_model.get(model, ())
-            ]
-            counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in rows]
-            matrix = []
-            for place, line in enumerate(self._products[rows]):
-                for deviations in own:
-                    factor = deviations[place]
-                    line = [
-                        item - factor * other for item, other in zip(line, deviations, strict=True)
-                    ]
-                scale = counts[place]
-                matrix.append(
-                    [item / (scale * other) for item, other in zip(line, counts, strict=True)]
-                )
-                matrix[place][place] += RIDGE
-            self._inverses[key] = _inverted(matrix)
+            wanted = set(rows)
+            gone = [place for place, row in enumerate(self._past) if row not in wanted]
+            self._inverses[key] = _without(self._whole[model], gone)
         return self._inverses[key]
+
+    def _matrix(self, model: str) -> list[list[float]]:
+        """How alike the nights before are, without a model's checks, and the ridge."""
+        if not self._products:
+            self._products = [
+                [self._shared("", one, other)[0] for other in self._past] for one in self._past
+            ]
+        own = [
+            [self._scaled[row].get(name, 0.0) for row in self._past]
+            for name in self._by_model.get(model, ())
+        ]
+        counts = [math.sqrt(self._shared(model, row, row)[1] or 1) for row in self._past]
+        matrix = []
+        for place, line in enumerate(self._products):
+            for deviations in own:
+                factor = deviations[place]
+                line = [item - factor * other for item, other in zip(line, deviations, strict=True)]
+            scale = counts[place]
+            matrix.append(
+                [item / (scale * other) for item, other in zip(line, counts, strict=True)]
+            )
+            matrix[place][place] += RIDGE
+        return matrix
 
     def _likeness(self, model: str, one: Row, other: Row) -> float:
         total, count = self._shared(model, one, other)
@@ -275,6 +282,19 @@ def _wide_spread(logs: Sequence[float]) -> float:
     """The standard deviation by the middle eight tenths: two humps are no accident."""
     tenths = statistics.quantiles(logs, n=10)
     return max(noise.LEAST_SPREAD, (tenths[-1] - tenths[0]) / DEVIATIONS)
+
+
+def _without(inverse: Sequence[Sequence[float]], gone: Sequence[int]) -> list[list[float]]:
+    """The inverse of the matrix without some places, which takes less than to invert it anew."""
+    rows = [list(line) for line in inverse]
+    for place in reversed(gone):
+        out = rows.pop(place)
+        scale = out.pop(place)
+        for line in rows:
+            factor = line.pop(place) / scale
+            if factor:
+                line[:] = [item - factor * own for item, own in zip(line, out, strict=True)]
+    return rows
 
 
 def _inverted(matrix: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -157,9 +157,10 @@ def _step(past: Sequence[float], values: Sequence[float], limit: Limit) -> Verdi
     if limit.state:
         least = max(least, SPREADS * doubt(logs, math.hypot(limit.state, step)))
     shifts = [math.log(value) - middle for value in values]
-    sign = max((1, -1), key=lambda way: evidence([way * item for item in shifts], least, own))
+    said, sign = max(
+        (evidence([way * item for item in shifts], least, own), way) for way in (1, -1)
+    )
     shifts = [sign * item for item in shifts]
-    said = evidence(shifts, least, own)
     if said <= CLEAR:
         return None
     farthest = max(least, _farthest([sign * (log - middle) for log in logs], own))
@@ -255,5 +256,6 @@ def _is_slow(series: Sequence[float], limit: Limit) -> bool:
 
 
 def _cost(logs: Sequence[float]) -> float:
-    middle = statistics.median(logs)
-    return sum(abs(item - middle) for item in logs)
+    """The sum of all distances from the median: what is above it less what is below."""
+    ordered, half = sorted(logs), len(logs) // 2
+    return sum(ordered[-half:]) - sum(ordered[:half]) if half else 0.0

@@ -107,7 +107,8 @@ class History:
             "ORDER BY subject.family, subject.model, subject.key, subject.variant",
             run_id,
         )
-        return tuple(_check(row) for row in rows)
+        conditions = {text: json.loads(text) for text in {row[7] for row in rows}}
+        return tuple(_check(row, conditions) for row in rows)
 
     def record(self, run_id: str) -> Record | None:
         """A run with its checks."""
@@ -286,7 +287,7 @@ def _run(row: Sequence[Any], environments: dict[int, Any]) -> Run:
     )
 
 
-def _check(row: Sequence[Any]) -> Check:
+def _check(row: Sequence[Any], conditions: Mapping[str, Mapping[str, Any]]) -> Check:
     *names, condition, message, predictions, figures, rest = row
     family, model, device, method, key, variant, status = names
     more = json.loads(rest)
@@ -302,7 +303,7 @@ def _check(row: Sequence[Any]) -> Check:
         message=message,
         predictions=predictions,
         figures=json.loads(figures),
-        **json.loads(condition),
+        **conditions[condition],
         **more,
     )
 
@@ -315,7 +316,8 @@ def _points(
     between: dict[tuple[int | None, int], tuple[Change, ...]] = {}
     last: dict[int, int] = {}
     # Thousands of points share a few conditions.
-    conditions: dict[tuple[int, str | None, int], Condition] = {}
+    conditions: dict[tuple[int, str, int], Condition] = {}
+    tiny = {number for number, each in columns.items() if each["weights"] == "tiny"}
     # One JSON text for all rows is read in half the time of one for each.
     every_figures = json.loads(f"[{','.join([row[-2] for row in rows])}]")
     every_rest = json.loads(f"[{','.join([row[-1] for row in rows])}]")
@@ -327,9 +329,9 @@ def _points(
         pair = (before, place)
         if pair not in between:
             between[pair] = changes(None if before is None else runs[before], run)
-        shared = condition, checkpoint, place
+        shared = condition, "" if condition in tiny else checkpoint or "", place
         if shared not in conditions:
-            conditions[shared] = _condition(columns[condition], checkpoint, run)
+            conditions[shared] = _condition(columns[condition], shared[1], run)
         found[number].append(
             Point(
                 run.id,
@@ -350,11 +352,10 @@ def _again(found: Any) -> tuple[Figures, ...]:
     return tuple(found) if isinstance(found, list) else (found,) if found else ()
 
 
-def _condition(columns: Mapping[str, Any], checkpoint: str | None, run: Run) -> Condition:
-    tiny = columns["weights"] == "tiny"
+def _condition(columns: Mapping[str, Any], revision: str, run: Run) -> Condition:
     return Condition(
         weights=columns["weights"],
-        revision="" if tiny else checkpoint or "",
+        revision=revision,
         dtype=columns["dtype"] or "",
         batch_size=columns["batch_size"],
         isolation=columns["isolation"] or "",

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hf_tests import outcome
 from hf_tests.nightly.store import write_bytes
@@ -63,11 +63,11 @@ class Run:
         return self.counts.get("total", 0) - self.counts.get(outcome.SKIPPED, 0)
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """Under what a figure was measured. Only figures of equal conditions are compared.
 
-    ``revision`` is the checkpoint's; empty for tiny weights, whose sizes follow from the entry.
+    ``revision`` is the checkpoint's; empty for tiny weights, whose sizes follow from the entry. A
+    tuple, for a comparison compares tens of thousands.
     """
 
     weights: str

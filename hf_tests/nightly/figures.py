@@ -88,7 +88,7 @@ class Figures:
         self._base, self._new, self._limits = base.run, new.run, limits
         self.suspects: set[tuple[str, str]] = set()
         self._trends = {(trend.model, trend.key, trend.variant): trend for trend in trends}
-        self._busy = busy_jobs(
+        busy = busy_jobs(
             itertools.chain(
                 ((p.run_id, t.model, t.device, p.figures) for t in trends for p in t.points),
                 (
@@ -98,6 +98,9 @@ class Figures:
                 ),
             )
         )
+        self._busy_runs: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for run_id, model, device in busy:
+            self._busy_runs[model, device].add(run_id)
 
     def found(
         self,
@@ -191,12 +194,11 @@ class Figures:
     ) -> list[tuple[Point, float]]:
         """A value a night, those left out on which other processes were busy."""
         found = []
-        key, can_be_busy = metric.key, metric.group == SPEED
+        key, job = metric.key, (check.model, check.device)
+        busy = self._busy_runs.get(job, ()) if metric.group == SPEED else ()
         for point in points:
             value = point.figures.get(key)
-            if value is None or value <= 0:
-                continue
-            if can_be_busy and (point.run_id, check.model, check.device) in self._busy:
+            if value is None or value <= 0 or point.run_id in busy:
                 continue
             if point.again:
                 further = [figure for _, figure in _again(metric, point.again)]
@@ -258,8 +260,8 @@ class Figures:
         state: MachineState,
     ) -> tuple[str, FigureChange] | None:
         value = check.figures[metric.key]
-        places = [place for place, _ in _again(metric, check.again)]
-        again = tuple(figure for _, figure in _again(metric, check.again))
+        further = _again(metric, check.again)
+        places, again = [place for place, _ in further], tuple(figure for _, figure in further)
         limit = self._limit(check.model, metric)
         old = self._up_to_base(past)
 
@@ -278,11 +280,13 @@ class Figures:
         if verdict is None:
             return None
         is_old = (verdict.seen_again or verdict.is_far) and _is_old(old, verdict)
-        series = [*(figure for _, figure in past), noise.night_value(value, again)]
-        place = noise.first_night(series)
-        if not is_old and not verdict.drift:
-            place = max(place, len(old))
-        first = past[place][0] if place < len(past) else None
+        kind, first = _kind(verdict, metric, is_old), None
+        if kind != "suspect":  # of which nothing is said
+            series = [*(figure for _, figure in past), noise.night_value(value, again)]
+            place = noise.first_night(series)
+            if not is_old and not verdict.drift:
+                place = max(place, len(old))
+            first = past[place][0] if place < len(past) else None
         item = FigureChange(
             model=check.model,
             device=check.device,
@@ -299,7 +303,7 @@ class Figures:
             since=first.started if first else self._new.started,
             changes=first.changes if first else query.changes(self._base, self._new),
         )
-        return _kind(verdict, metric, is_old), item
+        return kind, item
 
     def _limit(self, model: str, metric: Metric) -> Limit:
         for name in ("", model):
@@ -308,7 +312,7 @@ class Figures:
         return Limit(metric.threshold, metric.step, metric.state)
 
     def _is_busy(self, run_id: str, check: Check) -> bool:
-        return (run_id, check.model, check.device) in self._busy
+        return run_id in self._busy_runs.get((check.model, check.device), ())
 
 
 def _kind(verdict: Verdict, metric: Metric, is_old: bool) -> str:
@@ -364,19 +368,19 @@ def busy_jobs(rows: Iterable[Row]) -> set[tuple[str, str, str]]:
     A check of a few milliseconds cannot tell, nor do loading and converting: a job is busy where
     one of its checks was, and all of a run are where half of its jobs that could tell were.
     """
-    told: dict[tuple[str, str, str], bool] = {}
-    jobs: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    runs: dict[str, dict[tuple[str, str], bool | None]] = defaultdict(dict)
     for run_id, model, device, figures in rows:
-        job = run_id, model, device
-        jobs[run_id].add(job)
+        jobs, job = runs[run_id], (model, device)
         cores = figures.get("busy_cores")
-        if cores is not None:
-            told[job] = told.get(job, False) or cores > latency.BUSY_CORES
-    found = {job for job, is_busy in told.items() if is_busy}
-    for every in jobs.values():
-        known = [told[job] for job in every if job in told]
-        if known and sum(known) >= len(known) * BUSY_SHARE:
-            found |= every
+        if cores is None:
+            jobs.setdefault(job, None)
+        elif not jobs.get(job):
+            jobs[job] = cores > latency.BUSY_CORES
+    found = set()
+    for run_id, jobs in runs.items():
+        known = [is_busy for is_busy in jobs.values() if is_busy is not None]
+        are_all = bool(known) and sum(known) >= len(known) * BUSY_SHARE
+        found |= {(run_id, *job) for job, is_busy in jobs.items() if is_busy or are_all}
     return found
 
 
