@@ -261,7 +261,7 @@ def _trend_json(trend: Trend) -> dict[str, Any]:
             {
                 **point._asdict(),
                 "figures": {k: v for k, v in point.figures.items() if v is not None},
-                "condition": vars(point.condition),
+                "condition": point.condition._asdict(),
                 "changes": [vars(change) for change in point.changes],
             }
             for point in trend.points

@@ -165,10 +165,11 @@ class MachineState:
 
     def _level(self, device: str, row: Row) -> float | None:
         """The median deviation of a device's checks; None where less than half were measured."""
-        checks = [logs for found in self._on_device(device).values() for logs in found]
-        if 2 * sum(row in logs for logs in checks) < len(checks):
+        models = self._on_device(device)
+        checks = [logs for found in models.values() for logs in found]
+        if len(models) <= FEWEST_MODELS or 2 * sum(row in logs for logs in checks) < len(checks):
             return None
-        return self._middle(device, row, "", FEWEST_MODELS + 1)
+        return self._middle(device, row, "", 1)
 
     def _middle(self, device: str, row: Row, but: str, fewest: int) -> float | None:
         """The median deviation of all checks of a device but a model's; None of too few models."""
