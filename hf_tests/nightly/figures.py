@@ -168,7 +168,7 @@ class Figures:
             for point in (trend.points if trend else ())
             if (point.started, point.run_id) < (self._new.started, self._new.id)
         ]
-        if old is not None and all(point.run_id != self._base.id for point in earlier):
+        if old is not None and all(point.run_id != self._base.id for point in reversed(earlier)):
             condition = old.condition(self._base)
             earlier.append(
                 Point(
@@ -250,6 +250,8 @@ class Figures:
         if not self._base.id:
             return past
         until = self._base.started, self._base.id
+        if not past or _moment(past[-1][0]) <= until:
+            return past
         return past[: bisect.bisect_right(past, until, key=lambda item: _moment(item[0]))]
 
     def _change(
