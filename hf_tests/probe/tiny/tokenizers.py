@@ -191,7 +191,7 @@ def default_class(model_type: str) -> str | None:
     cls = getattr(transformers, names, None)
     if names in GENERIC or (cls is not None and WHOLE_FILE in _required(cls)):
         return GENERIC[1]
-    return names.removesuffix("Fast")
+    return str(names).removesuffix("Fast")
 
 
 def reads_sentencepiece(class_name: str | None) -> bool:
