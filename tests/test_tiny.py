@@ -11,9 +11,11 @@ from pathlib import Path
 
 import torch
 from transformers import EfficientNetModel
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from hf_tests import dependencies
 from hf_tests.probe import checkpoints, integrity
+from hf_tests.probe.tiny import tokenizers
 from hf_tests.probe.tiny.build import build
 from hf_tests.registry import Model
 from tests import support
@@ -102,6 +104,13 @@ class TestTiny(unittest.TestCase):
                 self.assertEqual(digests(folders[0]), digests(folders[1]))
                 weights = "model.safetensors"
                 self.assertNotEqual(digests(folders[0])[weights], digests(folders[2])[weights])
+
+    def test_no_tokenizer_of_another_librarys_file(self) -> None:
+        """transformers pairs some types with such a one, where that library is installed."""
+        if dependencies.unmet(["mistral-common"]) is None:
+            self.assertIn("MistralCommon", str(TOKENIZER_MAPPING_NAMES["ministral"]))
+        self.assertEqual(tokenizers.default_class("ministral"), tokenizers.GENERIC[1])
+        self.assertEqual(tokenizers.default_class("bert"), "BertTokenizer")
 
     def test_a_deep_network_still_sees_its_image(self) -> None:
         folder = support.temporary_folder(self)
