@@ -167,9 +167,10 @@ class MachineState:
         """The median deviation of a device's checks; None where less than half were measured."""
         models = self._on_device(device)
         checks = [logs for found in models.values() for logs in found]
-        if len(models) <= FEWEST_MODELS or 2 * sum(row in logs for logs in checks) < len(checks):
+        known = [logs[row] for logs in checks if row in logs]
+        if len(models) <= FEWEST_MODELS or 2 * len(known) < len(checks):
             return None
-        return self._middle(device, row, "", 1)
+        return statistics.median(known)
 
     def _middle(self, device: str, row: Row, but: str, fewest: int) -> float | None:
         """The median deviation of all checks of a device but a model's; None of too few models."""

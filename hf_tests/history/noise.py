@@ -226,12 +226,12 @@ def _drift(known: Sequence[float], values: Sequence[float], limit: Limit) -> Ver
 
     Found in the first nights in which it shows.
     """
-    limit = dataclasses.replace(limit, state=0.0)  # it takes many nights, in all states
     series = [*known, night_value(values[0], values[1:])]
     if not _is_slow(series, limit):
         return None
     if all(_is_slow(series[: len(series) - back], limit) for back in range(1, 1 + DRIFT_FRESH)):
         return None
+    limit = dataclasses.replace(limit, state=0.0)  # it takes many nights, in all states
     for end in range(max(2, len(series) - DRIFT_OLD.stop), len(series) - 2):
         step = _step(series[max(0, end - WINDOW) : end], series[end : end + 3], limit)
         if step is not None and step.is_far:
