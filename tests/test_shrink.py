@@ -207,6 +207,15 @@ class TestShrink(unittest.TestCase):
         values = {"chunk_size": 256, "mamba_chunk_size": 4, "chunk_size_feed_forward": 0}
         self.assertEqual(shrink(values, {}), {**values, "chunk_size": 8})
 
+    def test_no_backbone_is_fetched_and_none_is_both_named_and_configured(self) -> None:
+        asked = {"use_pretrained_backbone": True, "backbone_kwargs": {"in_chans": 3}}
+        named = shrink({**asked, "backbone": "resnet50"}, {})
+        self.assertEqual(named["backbone_kwargs"], {"in_chans": 3})
+        self.assertIs(named["use_pretrained_backbone"], False)
+        configured = shrink(asked, {"set": {"backbone_config": {"model_type": "resnet"}}})
+        self.assertIs(configured["use_pretrained_backbone"], False)
+        self.assertIsNone(configured["backbone_kwargs"])
+
     def test_labels_are_cut_alike(self) -> None:
         labels = [f"LABEL_{index}" for index in range(1000)]
         numbered = dict(enumerate(labels))

@@ -145,6 +145,8 @@ def _vectors(features: Any) -> Any:
     import torch
 
     features = getattr(features, "pooler_output", features)
+    if isinstance(features, tuple) and isinstance(features[0], (list, tuple)):
+        features = features[0]  # behind those of the images are those of layers before
     if isinstance(features, (list, tuple)):
         return torch.cat([_vectors(item) for item in features])
     return features.flatten(0, -2)

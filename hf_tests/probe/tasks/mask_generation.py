@@ -47,8 +47,8 @@ class MaskGeneration(base.Task):
         judge.finite(masks, "pred_masks")
         judge.varied(masks, "pred_masks")
         # Of the image, and of what it was resized to where it was then padded.
-        sizes = [inputs[name].cpu() for name in SIZES if name in inputs]
-        full = subject.processor.post_process_masks(masks, *sizes)[0]
+        sizes = {name: inputs[name].cpu() for name in SIZES if name in inputs}
+        full = subject.processor.post_process_masks(masks, **sizes)[0]
         width, height = samples.IMAGE_SIZE
         judge.shape(full, (1, count, height, width), "masks in the image")
         predictions = tuple(

@@ -28,7 +28,9 @@ def seconds(model: Model) -> float:
 
 def rate(processor: Any) -> int:
     """The sampling rate that a processor, or the part of it that reads sounds, is made for."""
-    names = inspect.signature(type(processor).__init__).parameters
+    cls = type(processor)
+    # Some processors of 4.57 have no arguments of their own, and name their parts besides.
+    names = (*inspect.signature(cls.__init__).parameters, *getattr(cls, "attributes", ()))
     parts = (processor, *(getattr(processor, name, None) for name in names))
     found = (getattr(part, "sampling_rate", None) for part in parts)
     return next((int(value) for value in found if value), samples.SAMPLING_RATE)

@@ -134,8 +134,11 @@ def _asked(
 
 
 def _give(tokenizer: Any, name: str, token: str) -> None:
-    """Let a tokenizer, which is only there to be asked, have a special token: of any id."""
-    if name not in vocabulary.NAMED_ROLES:
+    """Let a tokenizer, which is only there to be asked, have a special token: of any id.
+
+    It keeps what it has of that name itself.
+    """
+    if name not in vocabulary.NAMED_ROLES and not getattr(tokenizer, name, None):
         setattr(tokenizer, name, token)
         setattr(tokenizer, f"{name}_id", 0)
 
@@ -182,9 +185,9 @@ def _features(network: Any, image_processor: Any) -> int | None:
     """
     import torch
 
-    owners = (network, network.base_model)
+    parts = network.modules()  # the network itself is the first
     find = next(
-        (item.get_image_features for item in owners if hasattr(item, "get_image_features")), None
+        (part.get_image_features for part in parts if hasattr(part, "get_image_features")), None
     )
     if find is None or image_processor is None:
         return None
@@ -193,6 +196,8 @@ def _features(network: Any, image_processor: Any) -> int | None:
         given = image_processor(images=samples.image(), return_tensors="pt")
         known = inspect.signature(find).parameters
         found = find(**{name: value for name, value in given.items() if name in known})
+        if isinstance(found, tuple) and len(found) > 1:
+            found = found[0]  # of the one image that it was given: with what is more than features
         found = getattr(found, "pooler_output", found)
         if isinstance(found, (list, tuple)) and len(found) == 1:
             found = found[0][None]
@@ -262,7 +267,7 @@ def _image_processor_class(model: Model, config_class: type) -> Any:
     """The image processor's class: the registry's, else the one that this installation would use.
 
     transformers 5 maps to one class a backend (torchvision, or PIL where that is missing), 4.57
-    to a slow and a fast class.
+    to a slow and a fast class, of which it has not both of every name.
     """
     import transformers
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
@@ -272,10 +277,20 @@ def _image_processor_class(model: Model, config_class: type) -> Any:
         name = model.processor["image_processor"]
         if name is None:  # of an image and a text only the text is read
             return None
-        if not is_torchvision_available() and hasattr(transformers, f"{name}Pil"):
-            return getattr(transformers, f"{name}Pil")
-        return getattr(transformers, name)
-    return _installed(_lookup(IMAGE_PROCESSOR_MAPPING, config_class))
+        endings = ("", "Fast") if is_torchvision_available() else ("Pil", "", "Fast")
+        found = [name + ending for ending in endings if hasattr(transformers, name + ending)]
+        return getattr(transformers, found[0] if found else name)
+    declared = _declared(_chosen(model, "class", _processors(), config_class))
+    return declared or _installed(_lookup(IMAGE_PROCESSOR_MAPPING, config_class))
+
+
+def _declared(processor: Any) -> Any:
+    """The class of images' processor that a processor of 4.57 is made of and says so; else None."""
+    import transformers
+
+    names = getattr(processor, "image_processor_class", None)
+    name = names[0] if isinstance(names, tuple) else names
+    return None if name is None or name.startswith("Auto") else getattr(transformers, name)
 
 
 def _installed(found: Any) -> Any:
@@ -304,6 +319,8 @@ def _image_processor(
     size = shrink.image_size(values)
     crop = getattr(default, "crop_size", None)
     if size is not None:
+        if isinstance(getattr(default, "image_size", None), int):
+            arguments["image_size"] = max(size)
         sides = {"height": size[0], "width": size[1]}
         cut = {name: value for name, value in dict(crop or {}).items() if value}
         old = cut.get("height") or cut.get(SHORTEST) or size[0]

@@ -154,6 +154,12 @@ TAP_FIELDS = {"out_indices": 1, "backbone_out_indices": 0, "intermediate_hidden_
 
 STAGE_NAME_FIELDS = ("stage_names", "out_features")
 
+PRETRAINED_BACKBONE = "use_pretrained_backbone"
+"""Whether a network fetches its backbone's weights when it is made, in configurations of 4.57."""
+
+NAMED_BACKBONE_ARGUMENTS = "backbone_kwargs"
+"""Arguments of a backbone that is known by its name; 4.57 refuses them beside a configuration."""
+
 
 def shrink(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The dict form of a small configuration of the same architecture.
@@ -166,6 +172,11 @@ def shrink(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
     _shrink_block(result, "", frozenset(overrides.get("keep", ())))
     for name, value in overrides.get("set", {}).items():
         assign(result, name, value)
+    for block in blocks(result):
+        if PRETRAINED_BACKBONE in block:
+            block[PRETRAINED_BACKBONE] = False  # nothing is fetched for a tiny checkpoint
+        if block.get("backbone_config") and NAMED_BACKBONE_ARGUMENTS in block:
+            block[NAMED_BACKBONE_ARGUMENTS] = None
     return result
 
 

@@ -104,9 +104,13 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
     backend, fast = (getattr(transformers, name, None) for name in GENERIC)
     if any(base is not None and cls.__init__ is base.__init__ for base in (backend, fast)):
         return _generic(cls, spec)
+    if (
+        backend is None
+        and issubclass(cls, transformers.PreTrainedTokenizerFast)
+        and cls.slow_tokenizer_class is None
+    ):
+        return _generic(cls, spec)  # in 4.57 such a one is made of a tokenizer.json alone
     if list(files) == ["tokenizer_file"]:
-        if backend is None or not issubclass(cls, backend):  # as in 4.57: it makes none of its own
-            return _generic(cls, spec)
         if _model_type(cls) == "unigram":
             # Its own trainer adds up probabilities in the order of a hash table, whose last bits
             # and ties differ from time to time.
@@ -136,7 +140,7 @@ def _trained(class_name: str, spec: Mapping[str, Any], folder: Path) -> Any:
         ordered = sorted(vocabulary, key=vocabulary.__getitem__)
         placed = _placed(ordered, spec.get("places", {}))
         vocabulary = {token: index for index, token in enumerate(placed)}
-        for name in vocabularies - {files["merges_file"]}:
+        for name in vocabularies - {files["merges_file"], *spec.get("files", ())}:
             _write_json(folder / name, vocabulary)
         lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
         (folder / files["merges_file"]).write_text("\n".join(lines) + "\n", encoding="utf-8")
