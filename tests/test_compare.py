@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import random
@@ -10,7 +11,7 @@ import statistics
 import unittest
 from typing import Any
 
-from hf_tests.history import noise, query
+from hf_tests.history import noise, query, record
 from hf_tests.history.metrics import LATENCY
 from hf_tests.history.noise import Limit
 from hf_tests.nightly import choice, compare, morning
@@ -132,6 +133,18 @@ class TestFigures(Nights):
         large = nights.timed(0.01, memory_mb=200.0)
         found = self.after(again(large, 0.01, memory_mb=200.0), day=11)
         self.assertEqual([item.metric for item in found.worse], ["memory"])
+
+    def test_memory_of_a_process_that_converted_the_model(self) -> None:
+        """It is that of the conversion: neither such a night nor one after it is news."""
+        large = nights.timed(0.01, memory_mb=200.0)
+        for cached, metrics in ((True, ["memory"]), (False, [])):
+            measured = dataclasses.replace(large.measurement, conversion_cached=cached)
+            converted = nights.changed(large, measurement=measured)
+            found = self.after(again(converted, 0.01, memory_mb=200.0), day=11)
+            self.assertEqual([item.metric for item in found.worse], metrics)
+            self.assertEqual(found.unsure, ())
+            kept = record.figures_of({"memory_growth_mb": 200.0, "conversion_cached": cached})
+            self.assertEqual(list(kept.values()), [200.0], "the history has it all the same")
 
     def test_thresholds(self) -> None:
         slow = again(nights.timed(0.0125), 0.0125)

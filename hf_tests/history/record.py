@@ -232,12 +232,28 @@ def machine_of(hardware: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+CONVERTED = "converted."
+"""How the memory of a process is named in which the model was converted first, too: it is that of
+the conversion, and no night that takes it from the cache can be held against it."""
+
+OF_PROCESS = ("memory_growth_mb", "peak_memory_mb")
+
+
 def figures_of(row: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a ``performance`` row, rounded; of an object in it as ``outer.inner``."""
+    found = _numbers(row)
+    if row.get("conversion_cached") is False:
+        for name in OF_PROCESS:
+            if name in found:
+                found[CONVERTED + name] = found.pop(name)
+    return found
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in row.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": number for inner, number in figures_of(value).items()}
+            found |= {f"{name}.{inner}": number for inner, number in _numbers(value).items()}
         elif (
             isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         ):
