@@ -79,8 +79,9 @@ def measure(registry: Registry, results: Path, cache_dir: Path) -> Coverage:
     types = tuple(auto_classes.of_installed(cache_dir))
     version = str(dependencies.version("transformers"))
     # What only other versions have is no part of this one's, nor skipped in it.
+    known = set(types)
     by_model = {
-        model.id: model.model_type for model in registry.models if model.model_type in set(types)
+        model.id: model.model_type for model in registry.models if model.model_type in known
     }
     entries = sorted(set(by_model.values()))
     rows, runs = _newest(results, version, by_model)
