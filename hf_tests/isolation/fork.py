@@ -57,6 +57,14 @@ class ForkLauncher:
         self.startup_s: dict[str, float] = {}
         self._classes = sorted({job.model.class_name for job in jobs})
         self._families = sorted({job.model.family for job in jobs})
+        self._requirements = sorted(
+            {
+                name
+                for job in jobs
+                for method in job.methods
+                for name in job.model.needs(job.weights, method)
+            }
+        )
         self._command = tuple(command)
         self._locks: dict[Key, threading.Lock] = collections.defaultdict(threading.Lock)
         self._servers: dict[Key, Server] = {}
@@ -140,7 +148,12 @@ class ForkLauncher:
         key = kind, downloads = _key(job)
         if key not in self._servers:
             start = time.monotonic()
-            request = {"device": job.device, "classes": self._classes, "families": self._families}
+            request = {
+                "device": job.device,
+                "classes": self._classes,
+                "families": self._families,
+                "requirements": self._requirements,
+            }
             if kind == BASE:
                 server = Server.start(job, request, self._command)
             else:

@@ -58,7 +58,9 @@ def _serve(channel: socket.socket) -> int:
     if not first:
         return 0
     request = json.loads(first)
-    worker.preload(request["device"], request["classes"], request["families"])
+    worker.preload(
+        request["device"], request["classes"], request["families"], request["requirements"]
+    )
     reason = _unfit(request["device"])
     _reply(channel, event="unfit" if reason else "ready", reason=reason)
     if reason is not None:

@@ -18,7 +18,7 @@ import unittest
 from collections.abc import Sequence
 from pathlib import Path
 
-from hf_tests import outcome, stream
+from hf_tests import dependencies, outcome, stream
 from hf_tests.family import FamilyTestCase, describe
 from hf_tests.isolation import process
 from hf_tests.job import Job, result_for
@@ -53,12 +53,17 @@ class StreamRecorder:
         self._writer.result(result)
 
 
-def preload(device: str, classes: Sequence[str] = (), families: Sequence[str] = ()) -> None:
+def preload(
+    device: str,
+    classes: Sequence[str] = (),
+    families: Sequence[str] = (),
+    requirements: Sequence[str] = (),
+) -> None:
     """Import what a job on the device needs, where it is installed.
 
     ``classes`` are names of transformers' classes whose modules are imported too, ``families``
-    those whose own modules are. What fails to import is left alone: the check that needs it says
-    so.
+    those whose own modules are, ``requirements`` those that jobs will ask about. What fails to
+    import is left alone: the check that needs it says so.
     """
     names = ["torch", "transformers", "transformers.pipelines"]
     if device.startswith("openvino"):
@@ -75,6 +80,23 @@ def preload(device: str, classes: Sequence[str] = (), families: Sequence[str] = 
     for name in classes if transformers is not None else ():
         with contextlib.suppress(Exception):
             getattr(transformers, name)
+    if requirements:
+        _look_up(requirements, device)
+
+
+def _look_up(requirements: Sequence[str], device: str) -> None:
+    """Let what is looked up once in a process be looked up before it is forked.
+
+    That are the installed versions, and transformers' table of how the weights of older checkpoints
+    are renamed: a quarter of what a small model's job took.
+    """
+    method = "openvino" if device.startswith("openvino") else "from_pretrained"
+    dependencies.unmet_for(requirements, method)
+    dependencies.versions()
+    with contextlib.suppress(Exception):  # 4.57 has no such table
+        from transformers import conversion_mapping
+
+        conversion_mapping.get_checkpoint_conversion_mapping("")
 
 
 def run(job: Job, writer: stream.Writer) -> None:
