@@ -1,31 +1,22 @@
-"""Parity: its figures, its tolerances, its reference, and that it catches what is planted."""
+"""Parity: its figures, its tolerances and its reference."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import gc
 import math
-import multiprocessing
-import shutil
-import tempfile
 import unittest
 import unittest.mock
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from hf_tests import dependencies, filenames
+from hf_tests import dependencies
 from hf_tests.family import run_check
-from hf_tests.job import Job
 from hf_tests.nightly import merge
 from hf_tests.outcome import CheckResult, Parity
-from hf_tests.probe import checkpoints, devices, parity, reference, tasks, tolerances, worker
+from hf_tests.probe import checkpoints, devices, parity, reference, tolerances
 from hf_tests.probe.judge import WrongOutput
 from hf_tests.probe.record import Record
-from hf_tests.registry import Family, Model
-from tests import defects, support
+from tests import support
 
 
 class TestFigures(unittest.TestCase):
@@ -249,102 +240,3 @@ class TestDtypes(unittest.TestCase):
         result, _ = run_check(job.replace(dtypes=(lacking[0], "float32")), "openvino")
         self.assertEqual((result.status, result.measurement.dtype), ("passed", "float32"))
         self.assertIn("does not compute in", result.rows[0].reason or "")
-
-
-NOTHING_RUNS = "the device runs none of its models"
-NOT_BY_OPENVINO = frozenset({"concepts", "moderation", "tracking"})
-"""Families of which OpenVINO runs no model, by either way of conversion: see their entries."""
-
-
-def planted(name: str, targets: Mapping[str, str]) -> dict[str, list[str]]:
-    """By device, what parity missed of a family in the dtype that ``targets`` has for it.
-
-    Its model whole, then with each defect, against the whole.
-    """
-    worker.preload("openvino" if "openvino" in targets else "cpu")
-    gc.freeze()  # as a worker does: conversions ask for collections
-    torch.set_num_threads(1)
-    folder = Path(tempfile.mkdtemp())
-    family = support.shipped().family(name)
-    try:
-        return {device: planted_on(family, device, targets[device], folder) for device in targets}
-    finally:
-        gc.unfreeze()
-        shutil.rmtree(folder)
-
-
-def planted_on(family: Family, device: str, dtype: str, folder: Path) -> list[str]:
-    """What was missed of the family's first model that the device runs."""
-    for model in expected_to_run(family, device):
-        found = missed(model, device, dtype, folder / filenames.escape(model.id))
-        if found is not None:
-            return found
-    return [NOTHING_RUNS]
-
-
-def expected_to_run(family: Family, device: str) -> Iterator[Model]:
-    """The default model and then the others, but for those that the device is expected to fail."""
-    method = "openvino" if device == "openvino" else "from_pretrained"
-    for model in sorted(family.models, key=lambda model: model.id != family.default_model):
-        if not any(
-            item.method == method and item.device in (None, device) for item in model.expected
-        ):
-            yield model
-
-
-def missed(model: Model, device: str, dtype: str, folder: Path) -> list[str] | None:
-    """A line for each unplanted failure and each defect that is not found for what it is.
-
-    None where the device cannot run the model at all.
-    """
-    references = folder / "references"
-    job = support.job(
-        model.id, device, dtype=dtype, trials=1, warmup=0, reference_dir=str(references)
-    )
-
-    def check(job: Job) -> CheckResult:
-        return run_check(job, job.methods[-1])[0]
-
-    unplanted = check(job)
-    if unplanted.status == "skipped":
-        return None
-    lines = []
-    if not any(references.rglob("*.safetensors")):
-        lines.append(f"{model.id}: the whole one has left no reference for the others")
-    if unplanted.status != "passed":
-        lines.append(f"{model.id}, unplanted: {unplanted.status}: {unplanted.error}")
-    whole = checkpoints.folder_of(support.job(model.id))
-    for plant in defects.DEFECTS:
-        spoilt = folder / f"{plant.__name__}-{device}"
-        shutil.copytree(whole, spoilt)
-        changed = plant(spoilt)
-        result = check(job.replace(weights="local", checkpoint=str(spoilt)))
-        caught = "the float32 reference" in (result.error or "")
-        if (result.status, result.error_type) != ("failed", "wrong_output") or not caught:
-            lines.append(
-                f"{model.id}, {plant.__name__} ({changed}): {result.status}: "
-                f"{result.error or result.parity}"
-            )
-    return lines
-
-
-class TestPlanted(unittest.TestCase):
-    """Every family passes parity whole, and fails it with each defect."""
-
-    def test_in_bfloat16_and_by_openvino(self) -> None:
-        """A family that is not asked for in half precision has its defects in float32."""
-        has_openvino = dependencies.unmet(dependencies.OPENVINO) is None
-        wanted: dict[str, dict[str, str]] = {}
-        for family in support.shipped().families:
-            model = support.model(family.default_model)
-            is_halved = tasks.get(family.task).lacks("bfloat16", model) is None
-            targets = {"cpu": "bfloat16" if is_halved else "float32"}
-            wanted[family.name] = targets | ({"openvino": ""} if has_openvino else {})
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn) as pool:
-            found = pool.map(planted, wanted, wanted.values())
-            for name, missing in zip(wanted, found, strict=True):
-                for device, lines in missing.items():
-                    with self.subTest(family=name, device=device):
-                        known = device == "openvino" and name in NOT_BY_OPENVINO
-                        self.assertEqual(lines, [NOTHING_RUNS] if known else [])
