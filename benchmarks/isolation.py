@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hf_tests import cache, dependencies, hardware, registry
-from hf_tests.isolation import environment, launcher_of
+from hf_tests.isolation import environment, fork, launcher_of
 from hf_tests.isolation.base import Launcher
 from hf_tests.job import Job
 from hf_tests.nightly import schedule
@@ -81,7 +81,7 @@ class Cold:
 def serve_cold(job: Job) -> None:
     """In that process: a line of milliseconds on standard output for each line of input."""
     environment.adopt(downloads=False)
-    worker.preload(job.device, [job.model.class_name], [job.model.family])
+    worker.preload(job.device, **fork.wanted_by([job]))
     gc.collect()
     gc.freeze()
     output = os.dup(1)
@@ -161,11 +161,11 @@ def main() -> None:
                     f"{name:30} {method:6} {first[method]:9.1f} {statistics.median(figures):9.1f} "
                     f"{min(figures):9.1f} {max(figures):9.1f} {len(figures):4}"
                 )
-            none, base, fork, spawn = (statistics.median(times[method]) for method in METHODS)
+            none, base, forked, spawn = (statistics.median(times[method]) for method in METHODS)
             print(
-                f"{'':30} fork costs {fork - base:.1f} ms more than cold ({fork - none:.1f} more "
+                f"{'':30} fork costs {forked - base:.1f} ms more than cold ({forked - none:.1f} more "
                 f"than none),\n{'':30} spawn {spawn - base:.0f} ms, "
-                f"{(spawn - base) / (fork - base):.0f} times as much\n",
+                f"{(spawn - base) / (forked - base):.0f} times as much\n",
                 flush=True,
             )
 

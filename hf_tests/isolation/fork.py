@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import json
 import select
 import signal
@@ -41,6 +42,16 @@ class ServerDied(Exception):
     """The other end of the channel was closed."""
 
 
+def wanted_by(jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """What jobs will need, by the names of the arguments of `hf_tests.probe.worker.preload`."""
+    needs = (job.model.needs(job.weights, method) for job in jobs for method in job.methods)
+    return {
+        "classes": sorted({job.model.class_name for job in jobs}),
+        "families": sorted({job.model.family for job in jobs}),
+        "requirements": sorted(set(itertools.chain.from_iterable(needs))),
+    }
+
+
 class ForkLauncher:
     """Keeps one server for each kind of device, and forks every job from a copy of it.
 
@@ -55,16 +66,7 @@ class ForkLauncher:
     def __init__(self, jobs: Sequence[Job] = (), command: Sequence[str] = COMMAND) -> None:
         self.notes: tuple[str, ...] = ()
         self.startup_s: dict[str, float] = {}
-        self._classes = sorted({job.model.class_name for job in jobs})
-        self._families = sorted({job.model.family for job in jobs})
-        self._requirements = sorted(
-            {
-                name
-                for job in jobs
-                for method in job.methods
-                for name in job.model.needs(job.weights, method)
-            }
-        )
+        self._wanted = wanted_by(jobs)
         self._command = tuple(command)
         self._locks: dict[Key, threading.Lock] = collections.defaultdict(threading.Lock)
         self._servers: dict[Key, Server] = {}
@@ -148,12 +150,7 @@ class ForkLauncher:
         key = kind, downloads = _key(job)
         if key not in self._servers:
             start = time.monotonic()
-            request = {
-                "device": job.device,
-                "classes": self._classes,
-                "families": self._families,
-                "requirements": self._requirements,
-            }
+            request = {"device": job.device, "wanted": self._wanted}
             if kind == BASE:
                 server = Server.start(job, request, self._command)
             else:

@@ -58,9 +58,7 @@ def _serve(channel: socket.socket) -> int:
     if not first:
         return 0
     request = json.loads(first)
-    worker.preload(
-        request["device"], request["classes"], request["families"], request["requirements"]
-    )
+    worker.preload(request["device"], **request["wanted"])
     reason = _unfit(request["device"])
     _reply(channel, event="unfit" if reason else "ready", reason=reason)
     if reason is not None:
