@@ -163,8 +163,8 @@ def main() -> None:
                 )
             none, base, forked, spawn = (statistics.median(times[method]) for method in METHODS)
             print(
-                f"{'':30} fork costs {forked - base:.1f} ms more than cold ({forked - none:.1f} more "
-                f"than none),\n{'':30} spawn {spawn - base:.0f} ms, "
+                f"{'':30} fork costs {forked - base:.1f} ms more than cold "
+                f"({forked - none:.1f} more than none),\n{'':30} spawn {spawn - base:.0f} ms, "
                 f"{(spawn - base) / (forked - base):.0f} times as much\n",
                 flush=True,
             )
