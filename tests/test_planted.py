@@ -124,10 +124,10 @@ class TestPlanted(unittest.TestCase):
             plants = defects.DEFECTS[turn : turn + 1] if BY_TURNS else defects.DEFECTS
             targets["openvino"] = ("", plants)
         folder = support.temporary_folder(self)
-        for device, (dtype, plants) in targets.items():
+        for device, (dtype, chosen) in targets.items():
             with self.subTest(device=device):
                 known = device == "openvino" and name in NOT_BY_OPENVINO
-                lines = planted_on(family, device, dtype, plants, folder)
+                lines = planted_on(family, device, dtype, chosen, folder)
                 self.assertEqual(lines, [NOTHING_RUNS] if known else [])
 
 
