@@ -7,8 +7,10 @@ answer costs milliseconds and a broken library can still be named.
 from __future__ import annotations
 
 import functools
+import os
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hf_tests import versions as versions_
@@ -34,6 +36,12 @@ besides what a family or model of the registry says."""
 
 OPENVINO = ("openvino",)
 """What the ``openvino`` method needs beside a model's own dependencies."""
+
+NLTK_DATA = {"g2p_en": ("corpora/cmudict", "taggers/averaged_perceptron_tagger_eng")}
+"""What distributions read of NLTK's data, which pip does not bring: paths in one of its folders."""
+
+ZIP = ("", ".zip")
+"""Endings of what NLTK reads: a folder, or as it was downloaded."""
 
 REPORTED = (
     "torch", "transformers", "tokenizers", "safetensors", "huggingface-hub", "accelerate",
@@ -70,11 +78,12 @@ def unmet(requirements: Iterable[str]) -> str | None:
     """Why these requirements are not met here, and how to mend it; None when they are.
 
     A requirement is a distribution's name, with or without a range: ``timm>=1.0``. One that is
-    installed and lacks what it needs itself is not met either.
+    installed and lacks what it needs itself, data included, is not met either.
     """
     absent: dict[str, str] = {}  # what to install, by name
     misfits: list[str] = []
     install: dict[str, None] = {}
+    data: dict[str, None] = {}
     for text in requirements:
         name, wanted = versions_.requirement(text)
         specifier = versions_.joined(RANGES.get(name, ""), wanted)
@@ -86,11 +95,16 @@ def unmet(requirements: Iterable[str]) -> str | None:
             install[name + specifier] = None
         else:
             absent = {**missing_below(name), **absent}
+            if lacking := _missing_data(name):
+                misfits.append(f"{name} lacks {' and '.join(lacking)} of NLTK's data")
+                data |= dict.fromkeys(lacking)
     install |= dict.fromkeys(absent.values())
     if absent:
         verb = "is" if len(absent) == 1 else "are"
         misfits.insert(0, f"{' and '.join(absent)} {verb} not installed")
-    return f"{', '.join(misfits)}: {install_command(install)}" if misfits else None
+    commands = [install_command(install)] if install else []
+    commands += [f"python -m nltk.downloader {' '.join(data)}"] if data else []
+    return f"{', '.join(misfits)}: {' && '.join(commands)}" if misfits else None
 
 
 @functools.cache
@@ -109,6 +123,23 @@ def missing_below(distribution: str) -> dict[str, str]:
                 seen.add(name)
                 pending.append(name)
     return missing
+
+
+def _missing_data(distribution: str) -> list[str]:
+    """Names of NLTK's data that a distribution reads and that none of NLTK's folders has."""
+    return [
+        path.rpartition("/")[2]
+        for path in NLTK_DATA.get(distribution, ())
+        if not any((folder / f"{path}{end}").exists() for folder in _nltk_folders() for end in ZIP)
+    ]
+
+
+def _nltk_folders() -> Iterator[Path]:
+    """Where NLTK looks for its data (``nltk.data.path``), without importing it for a second."""
+    yield from (Path(name) for name in os.environ.get("NLTK_DATA", "").split(os.pathsep) if name)
+    yield Path("~/nltk_data").expanduser()
+    for parent in (Path(sys.prefix), Path("/usr"), Path("/usr/local")):
+        yield from (parent / name / "nltk_data" for name in ("", "share", "lib"))
 
 
 @functools.cache

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import configparser
 import itertools
+import os
+import sys
 import unittest
+import unittest.mock
 
 from hf_tests import dependencies, versions
 from hf_tests.probe import tasks
@@ -87,6 +90,30 @@ class TestRequirements(unittest.TestCase):
             "no-other",
         )
         self.assertIsNone(dependencies.unmet(["torch>=2.2", "numpy"]))
+
+    def test_data_that_pip_does_not_bring(self) -> None:
+        """Found where NLTK_DATA says, unpacked or as it was downloaded."""
+        folder = support.temporary_folder(self)
+        metadata = folder / "g2p_en-2.1.0.dist-info" / "METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text("Metadata-Version: 2.1\nName: g2p_en\nVersion: 2.1.0\n")
+        data = folder / "data"
+        (data / "corpora").mkdir(parents=True)
+        (data / "taggers" / "averaged_perceptron_tagger_eng").mkdir(parents=True)
+        settings = {"NLTK_DATA": f"{folder / 'none'}{os.pathsep}{data}", "HOME": str(folder)}
+        for cached in (dependencies.version, dependencies.missing_below, dependencies._needs):
+            cached.cache_clear()
+            self.addCleanup(cached.cache_clear)
+        with (
+            unittest.mock.patch.object(sys, "path", [str(folder), *sys.path]),
+            unittest.mock.patch.dict(os.environ, settings),
+        ):
+            self.assertEqual(
+                dependencies.unmet(["g2p_en"]),
+                "g2p_en lacks cmudict of NLTK's data: python -m nltk.downloader cmudict",
+            )
+            (data / "corpora" / "cmudict.zip").touch()
+            self.assertIsNone(dependencies.unmet(["g2p_en"]))
 
     def test_requirements_of_an_installed_one(self) -> None:
         """transformers states ranges of its own, which this environment meets."""

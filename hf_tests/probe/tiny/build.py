@@ -108,23 +108,30 @@ def _set_statistics(network: Any, values: dict[str, Any]) -> None:
     """Give batch normalisations, in place, the statistics of drawn images, as training would.
 
     Those that they begin with leave of an image less from layer to layer, and after some dozens of
-    layers nothing. A network that takes more than one image keeps them all the same.
+    layers nothing. A network that takes more than one image keeps them all the same; of one that
+    takes a text first, its tower of images is given them.
     """
     import torch
 
     size = shrink.image_size(values) or (images.MIN_SIDE, images.MIN_SIDE)
     kinds = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
-    norms = [item for item in network.modules() if isinstance(item, kinds)]
-    if not norms or network.main_input_name != "pixel_values":
+    tower = next((part for part in network.modules() if _sees(part)), None)
+    norms = [] if tower is None else [part for part in tower.modules() if isinstance(part, kinds)]
+    if tower is None or not norms:
         return
     drawn = torch.randn(STATISTICS_BATCH, values.get("num_channels", 3), *size)
     for norm in norms:
         norm.momentum, norm.training = None, True  # the mean of all that is seen
     for given in (drawn, drawn.unflatten(0, (-1, 2))):  # images, or pairs of them
         with contextlib.suppress(TypeError, ValueError, RuntimeError):
-            network(pixel_values=given)
+            tower(pixel_values=given)
             break
     network.eval()
+
+
+def _sees(part: Any) -> bool:
+    """Whether a part of a network takes images, and nothing before them."""
+    return getattr(part, "main_input_name", None) == "pixel_values"
 
 
 @contextlib.contextmanager
