@@ -22,9 +22,6 @@ from tests import support
 
 LIMIT_MB = 5.0
 LARGE = {
-    # Its prompt encoder has the published width, which OpenVINO's exporter takes for granted.
-    "facebook/sam-vit-base": 12.0,
-    "facebook/sam-vit-large": 12.0,
     # Their configurations do not say all of their channels, so these stay as published.
     "microsoft/focalnet-tiny": 10.0,
     "MBZUAI/swiftformer-xs": 10.0,
@@ -104,6 +101,19 @@ class TestTiny(unittest.TestCase):
                 self.assertEqual(digests(folders[0]), digests(folders[1]))
                 weights = "model.safetensors"
                 self.assertNotEqual(digests(folders[0])[weights], digests(folders[2])[weights])
+
+    def test_the_same_bytes_in_any_number_of_threads(self) -> None:
+        """Sums over images and over what was drawn, rounded as one thread rounds them."""
+        self.addCleanup(torch.set_num_threads, torch.get_num_threads())
+        for model_id in ("microsoft/resnet-50", "facebook/encodec_24khz"):
+            found = []
+            for count in (1, 2):
+                torch.set_num_threads(count)
+                folder = support.temporary_folder(self)
+                build(support.model(model_id), folder)
+                self.assertEqual(torch.get_num_threads(), count)
+                found.append(digests(folder))
+            self.assertEqual(found[0], found[1], model_id)
 
     def test_no_tokenizer_of_another_librarys_file(self) -> None:
         """transformers pairs some types with such a one, where that library is installed."""

@@ -30,7 +30,8 @@ STATISTICS_BATCH = 8  # images
 def build(model: Model, folder: Path, seed: int = 0) -> None:
     """Write the model's tiny checkpoint into the empty ``folder``.
 
-    The same entry, seed and transformers version give the same bytes. Raises what the library
+    The same entry, seed and transformers version give the same bytes, in however many threads the
+    process computes. Raises what the library
     raises: NotImplementedError for a class that it does not have, ValueError for a configuration
     that it refuses.
     """
@@ -136,12 +137,17 @@ def _sees(part: Any) -> bool:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch for a block and give the process its own random state back afterwards."""
+    """Seed torch for a block and give the process its own random state back afterwards.
+
+    The block computes in one thread: sums that several share in are rounded otherwise.
+    """
     import torch
 
-    state = torch.random.get_rng_state()
+    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
     torch.manual_seed(seed)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
+        torch.set_num_threads(threads)
         torch.random.set_rng_state(state)
