@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hf_tests import hardware, registry, stream
+from hf_tests import dependencies, hardware, registry, stream
 from hf_tests.isolation.base import EXITED, Ending
 from hf_tests.job import Job, result_for
 from hf_tests.nightly import plan, resume, run, summary
@@ -74,7 +74,9 @@ class InstantLauncher:
 def whole(count: int) -> dict[str, float]:
     """Seconds of each part of a run of so many jobs, and its peak memory."""
     start = time.perf_counter()
-    listed = registry.load().models
+    listed = [
+        model for model in registry.load().models if dependencies.unmet(model.dependencies) is None
+    ]
     models = [
         dataclasses.replace(
             listed[index % len(listed)], id=f"owner/model-{index}", dependencies=(), expected=()

@@ -295,7 +295,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
         candidates.setdefault(item.lower().rpartition("/")[2], item)
     found = [item for item in candidates if len(wanted) > 2 and item.startswith(wanted)]
     found += [item for item in candidates if len(wanted) > 2 and wanted in item]
-    for text in (wanted, wanted.rpartition("/")[2]):
+    for text in dict.fromkeys((wanted, wanted.rpartition("/")[2])):
         found += difflib.get_close_matches(text, candidates, n=count, cutoff=0.6)
     return tuple(dict.fromkeys(candidates[item] for item in found))[:count]
 

@@ -173,6 +173,14 @@ class TestStore(unittest.TestCase):
         self.assertEqual(json.loads(path.read_text()), {"a": 1})
         self.assertEqual([item.name for item in path.parent.iterdir()], ["b.json"])
 
+    def test_what_is_written_is_what_json_reads(self) -> None:
+        path = support.temporary_folder(self) / "a.json"
+        values = [None, True, 1, -1.5, 1e300, 0.1, 'a "quoted"\n line, \u00e9', [], {}]
+        data = {"1": values, 'a"b': {"c": {"d": [1.5, {"e": None}]}, "true": True}, "x": 1}
+        store.write_json(path, data, depth=3)
+        self.assertEqual(json.loads(path.read_text(encoding="utf-8")), data)
+        self.assertIn("\n  -1.5,\n", path.read_text(encoding="utf-8"))
+
     def test_latest_moves_to_the_newest(self) -> None:
         results = support.temporary_folder(self)
         first, second = store.RunFolder.create(results), store.RunFolder.create(results)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import math
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TextIO
@@ -71,22 +74,22 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
-    @property
+    @functools.cached_property
     def models(self) -> Path:
         """Folder of the merged files, one a model."""
         return self.path / "models"
 
-    @property
+    @functools.cached_property
     def jobs(self) -> Path:
         """Folder of the jobs' streams."""
         return self.path / "jobs"
 
-    @property
+    @functools.cached_property
     def logs(self) -> Path:
         """Folder of the jobs' logs."""
         return self.path / "logs"
 
-    @property
+    @functools.cached_property
     def references(self) -> Path:
         """Folder of the outputs that others are held against, while the run goes on."""
         return (self.path / "references").resolve()
@@ -144,24 +147,39 @@ def _lines(data: Any, depth: int, newline: str) -> str:
     """The JSON text of a value whose line begins as ``newline`` ends."""
     if not depth or not isinstance(data, (dict, list)) or not data:
         return _dump(data)
-    inner = newline + " "
+    inner, rest = newline + " ", depth - 1
     if isinstance(data, dict):
-        items = (f"{_dump(str(key))}: {_lines(data[key], depth - 1, inner)}" for key in data)
+        items = [
+            _key(str(key)) + (_lines(value, rest, inner) if rest else _dump(value))
+            for key, value in data.items()
+        ]
         return f"{{{inner}{(',' + inner).join(items)}{newline}}}"
-    items = (_lines(item, depth - 1, inner) for item in data)
+    items = [_lines(item, rest, inner) for item in data]
     return f"[{inner}{(',' + inner).join(items)}{newline}]"
 
 
+@functools.lru_cache(maxsize=4096)
+def _key(key: str) -> str:
+    """What stands before a value in an object: the same few hundred in every file."""
+    return f"{encode_basestring(key)}: "
+
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-_WORDS: dict[Any, str] = {None: "null", True: "true", False: "false"}
+_PLAIN: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+}
 
 
 def _dump(value: Any) -> str:
-    # The encoder prepares itself anew for each value; most are texts or one of three words.
-    if isinstance(value, str):
-        return encode_basestring(value)
-    if value is None or value is True or value is False:
-        return _WORDS[value]
+    # The encoder prepares itself anew for each value, and most are no more than one of these.
+    plain = _PLAIN.get(type(value))
+    if plain is not None:
+        return plain(value)
+    if type(value) is float and math.isfinite(value):
+        return repr(value)
     return _ENCODER.encode(value)
 
 
