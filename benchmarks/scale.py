@@ -4,6 +4,11 @@ Runs of 100, 1,000 and 10,000 jobs are planned, scheduled, merged, written and s
 processes that take no time: a launcher of its own writes each job's stream at once, as a worker
 would, with the results of a real check's size; that time is not counted. Each run has a fresh
 interpreter. Prints the machine and a table of seconds, and the peak memory in MiB.
+
+``history`` is the run's way into the database of all nights. ``files`` is no part of the whole:
+what the disk takes for as many files as there are models, each created and renamed and of a
+model's size. Of a disk that has yet to read where its next files go that is most of a merge;
+``TMPDIR=/dev/shm`` shows the rest.
 """
 
 from __future__ import annotations
@@ -15,21 +20,24 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hf_tests import dependencies, hardware, registry, stream
+from hf_tests.history import ingest
 from hf_tests.isolation.base import EXITED, Ending
 from hf_tests.job import Job, result_for
 from hf_tests.nightly import plan, resume, run, summary
 from hf_tests.nightly.progress import QUIET, Lines
-from hf_tests.nightly.store import RunFolder
+from hf_tests.nightly.store import RunFolder, write_bytes
 from hf_tests.outcome import Example, Measurement
 
 SIZES = (100, 1_000, 10_000)
-COLUMNS = ("plan", "merge", "resume", "summary", "whole")
+COLUMNS = ("plan", "merge", "history", "resume", "summary", "whole", "files")
 
 
 class InstantLauncher:
@@ -71,6 +79,30 @@ class InstantLauncher:
         """Nothing is kept."""
 
 
+class Timed:
+    """A function that adds up the seconds that it takes."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.took_s = 0.0
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function gives."""
+        start = time.perf_counter()
+        try:
+            return self._function(*arguments)
+        finally:
+            self.took_s += time.perf_counter() - start
+
+
+def _files(folder: Path, count: int, size: int) -> float:
+    """Seconds for so many files of so many bytes in a new folder, as the store writes them."""
+    start = time.perf_counter()
+    for index in range(count):
+        write_bytes(folder / f"{index}.json", b"x" * size)
+    return time.perf_counter() - start
+
+
 def whole(count: int) -> dict[str, float]:
     """Seconds of each part of a run of so many jobs, and its peak memory."""
     start = time.perf_counter()
@@ -90,21 +122,26 @@ def whole(count: int) -> dict[str, float]:
         machine = hardware.Hardware("", "", "", "", 1, None, ())
         watcher = Lines(count, QUIET)
         launcher = InstantLauncher()
-        finished = run.execute(chosen, machine, launcher, folder, {}, watcher)
+        with unittest.mock.patch.object(ingest, "note_of_run", Timed(ingest.note_of_run)) as noted:
+            finished = run.execute(chosen, machine, launcher, folder, {}, watcher)
         ran = time.perf_counter()
         taken_up = resume.take_up(folder)
         resumed = time.perf_counter()
         text = summary.text(finished)
         done = time.perf_counter()
+        size = sum(path.stat().st_size for path in folder.models.rglob("*.json")) // len(models)
+        files = _files(Path(temporary) / "files", len(models), size)
     if len(taken_up.done) != count or f"{len(finished.results)} passed" not in text:
         raise SystemExit("not every job is accounted for")
     work = launcher.took_s
     parts = (
         planned - start,
-        ran - planned - work,
+        ran - planned - work - noted.took_s,
+        noted.took_s,
         resumed - ran,
         done - resumed,
         done - start - work,
+        files,
     )
     return dict(zip(COLUMNS, parts, strict=True)) | {"peak": _peak_mb()}
 
