@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unittest
+from typing import Any
 
 from hf_tests import outcome
 from hf_tests.isolation.base import EXITED, Ending
@@ -175,7 +176,7 @@ class TestStore(unittest.TestCase):
 
     def test_what_is_written_is_what_json_reads(self) -> None:
         path = support.temporary_folder(self) / "a.json"
-        values = [None, True, 1, -1.5, 1e300, 0.1, 'a "quoted"\n line, \u00e9', [], {}]
+        values: list[Any] = [None, True, 1, -1.5, 1e300, 0.1, 'a "quoted"\n line, \u00e9', [], {}]
         data = {"1": values, 'a"b': {"c": {"d": [1.5, {"e": None}]}, "true": True}, "x": 1}
         store.write_json(path, data, depth=3)
         self.assertEqual(json.loads(path.read_text(encoding="utf-8")), data)
