@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from transformers import EfficientNetModel
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
@@ -129,6 +130,14 @@ class TestTiny(unittest.TestCase):
         with torch.no_grad():
             pair = network(torch.randn(2, 3, 32, 32)).pooler_output
         self.assertGreater(float((pair[0] - pair[1]).abs().mean()), 1e-3)
+
+    def test_a_tower_of_images_beside_a_text_has_statistics(self) -> None:
+        folder = support.temporary_folder(self)
+        build(support.model("kakaobrain/align-base"), folder)
+        weights = load_file(folder / "model.safetensors")
+        means = [value for name, value in weights.items() if name.endswith("running_mean")]
+        self.assertTrue(means)
+        self.assertTrue(all(bool(value.any()) for value in means))
 
     def test_the_same_bytes_in_another_process(self) -> None:
         root = support.temporary_folder(self)

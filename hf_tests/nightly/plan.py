@@ -103,17 +103,17 @@ def make(models: Sequence[Model], devices: Sequence[str], options: Options) -> P
     return Plan(tuple(jobs), headline, class_problems(models))
 
 
-SLIPS = 10
-"""Wrong names of classes for which near ones are looked for, a fifth of a second each: a registry
-with more of them was written for another transformers."""
-
-
 def shuffled(plan: Plan, seed: int) -> Plan:
     """The same plan in a random order; the same seed gives the same order."""
     jobs = list(plan.jobs)
     random.Random(seed).shuffle(jobs)
     headline = f"{plan.headline}\nshuffled: --shuffle {seed} repeats this order"
     return dataclasses.replace(plan, jobs=tuple(jobs), headline=headline)
+
+
+SLIPS = 10
+"""Wrong names of classes for which near ones are looked for, a fifth of a second each: a registry
+with more of them was written for another transformers."""
 
 
 def class_problems(models: Sequence[Model]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from hf_tests.probe.tasks.base import is_floating
 from hf_tests.probe.tasks.image_text_to_text import asked
 
 IMAGE_INPUTS = (
-    "pixel_values", "image_sizes", "image_grid_thw", "image_merge_sizes", "target_sizes",
+    "pixel_values", "pixel_values_images", "image_sizes", "image_grid_thw", "image_merge_sizes",
+    "target_sizes",
 )  # fmt: skip
 """Names of what is said of images, beside their tokens."""
 

@@ -31,9 +31,8 @@ def build(model: Model, folder: Path, seed: int = 0) -> None:
     """Write the model's tiny checkpoint into the empty ``folder``.
 
     The same entry, seed and transformers version give the same bytes, in however many threads the
-    process computes. Raises what the library
-    raises: NotImplementedError for a class that it does not have, ValueError for a configuration
-    that it refuses.
+    process computes. Raises what the library raises: NotImplementedError for a class that it does
+    not have, ValueError for a configuration that it refuses.
     """
     from transformers import AutoConfig
 
