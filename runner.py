@@ -28,7 +28,7 @@ EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    from hf_tests.nightly.usage import UsageError
+    from hf_tests.nightly.usage import UsageError, check_text
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = words.pop(0) if words and words[0] in commands.COMMANDS else commands.RUN
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.arguments(parser)
     options = parser.parse_args(words)
     try:
+        for word in words:
+            check_text(word)
         status = command.run(options)
         assert isinstance(status, int)
         return status

@@ -78,6 +78,8 @@ HINTS = {
     "wrong_output": "{model} runs and is wrong. With the libraries of the last good run: {again}",
     "wrong_output tiny": "The class of {model} runs and is wrong, on weights of our own. With the "
     "libraries of the last good run: {again} --weights tiny",
+    "wrong_output:not_finite": "{model} computes NaN or infinity: its weights are damaged, or "
+    "beyond what this dtype holds. In float32 on the CPU: {on_cpu} --dtype float32",
     "disk_full": "Free some disk space, or use another disk: {again} --cache-dir DIR "
     "--results-dir DIR",
     "interrupted": "Finish the run: python runner.py --resume; {model} alone: {again}",

@@ -1,9 +1,16 @@
-"""Texts that models and libraries write, made fit to show: bounded, without control characters."""
+"""What models and libraries write, made fit to show and to keep.
+
+Messages are bounded and without control characters. JSON is such as any program reads: a half of a
+surrogate pair is no character of UTF-8, and NaN and infinity are no numbers of JSON.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 MESSAGE_CHARACTERS = 1000
 TAIL_LINES = 50
@@ -20,6 +27,33 @@ def message(text: str) -> str:
     """The text in one line of at most `MESSAGE_CHARACTERS`."""
     line = _printable(" ".join(text.split()))
     return line if len(line) <= MESSAGE_CHARACTERS else f"{line[: MESSAGE_CHARACTERS - 3]}..."
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text, with None for NaN and infinity, and ``?`` for half a character.
+
+    Raises ValueError where it is no JSON, RecursionError where it is nested too deep.
+    """
+    value = json.loads(text, parse_constant=lambda name: None)
+    if "\\u" not in text:  # halves of pairs come as escapes only, and are looked for in few texts
+        return value
+    return json.loads(encoded(json.dumps(value, ensure_ascii=False)))
+
+
+def encoded(text: str) -> bytes:
+    """The text in UTF-8, with ``?`` for half a character."""
+    return text.encode("utf-8", "replace")
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with None in the place of NaN and infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
 
 
 def log_tail(log: Path) -> str | None:

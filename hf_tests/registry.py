@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ INHERITED = ("samples", "tokenizer", "processor", "generation", "shrink")
 FLAGS = ("scores", "chooses_places")
 """What else a model takes from its family where it does not say it."""
 
+
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may stand for half of a surrogate pair."""
 
 PART = "#"
 """Behind a Hub id stands which part of its checkpoint a model is: ``facebook/sam3#vision``."""
@@ -264,7 +268,9 @@ def load(path: str | Path = DEFAULT_PATH, *, validate: bool = True) -> Registry:
 def parse(text: str, path: Path, *, validate: bool = True) -> Registry:
     """Validate and resolve the text of a registry whose place is ``path``; raises as `load`."""
     try:
-        data = json.loads(text, object_pairs_hook=_unique_keys)
+        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        if HALF.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise RegistryError(
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
@@ -272,6 +278,13 @@ def parse(text: str, path: Path, *, validate: bool = True) -> Registry:
     except _DuplicateKeyError as error:
         raise RegistryError(
             f"{path}: the key {error.args[0]!r} stands twice in one object"
+        ) from error
+    except _ConstantError as error:
+        raise RegistryError(f"{path}: not JSON: {error.args[0]} is no number") from error
+    except UnicodeEncodeError as error:
+        raise RegistryError(
+            f"{path}: \\u{ord(error.object[error.start]):04x} is half of a surrogate pair, and no "
+            "character"
         ) from error
     if validate:
         _validate(data, path)
@@ -302,6 +315,14 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
 
 class _DuplicateKeyError(ValueError):
     pass
+
+
+class _ConstantError(ValueError):
+    pass
+
+
+def _no_constant(name: str) -> Any:
+    raise _ConstantError(name)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -206,6 +206,7 @@ class TestPlain(unittest.TestCase):
         self.assertIsNone(plain.stack("before"))
 
     def test_message_is_one_bounded_line(self) -> None:
+        self.assertEqual(plain.message("a\ud83db"), "a?b")
         self.assertEqual(plain.message("a\n  b\x1b[31m c"), "a b c")
         self.assertEqual(len(plain.message("x" * 9999)), plain.MESSAGE_CHARACTERS)
 

@@ -119,6 +119,12 @@ def own_code(folder: Path) -> None:
     (folder / "own.py").write_text("raise SystemExit('this was run')")
 
 
+def huge(tensors: dict[str, Any]) -> None:
+    """Weights that are numbers, and whose products are none."""
+    for tensor in tensors.values():
+        tensor.sign_().mul_(3e38)
+
+
 def unreadable(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     (folder / WEIGHTS).symlink_to("/proc/1/mem" if os.getuid() else folder / "nowhere")
@@ -171,6 +177,8 @@ LOCAL = (
     Fault("no tokenizer", no_tokenizer, "corrupt_checkpoint", "tokenizer", "vocabulary is empty"),
     Fault("an output that is not finite", value("transformer.ln_f.weight", 3e38), "wrong_output",
           "judgement", "not finite", "failed"),
+    Fault("an output that is NaN", weights(huge), "wrong_output", "judgement",
+          "NotFinite: logits.*values are NaN", "failed"),
     Fault("a library that is not installed", nothing, "missing_dependency", "import",
           "no-such-library is not installed: python -m pip install 'no-such-library>=1'",
           "skipped", (("dependencies", ["no-such-library>=1"]),)),

@@ -117,6 +117,17 @@ class TestStream(unittest.TestCase):
         self.assertEqual([item.status for item in found], ["passed", "failed"])
         self.assertEqual(next(stream.read(self.path))["event"], "start")
 
+    def test_what_a_process_writes_that_no_file_can_hold(self) -> None:
+        """NaN is JSON to Python alone, and half of a surrogate pair is no text."""
+        answer = {"label": "cat \ud83d", "score": float("nan")}
+        writer = stream.Writer(self.path)
+        writer.result(support.result(predictions=(answer, "\u00e9")))
+        writer.close()
+        with self.path.open("a") as file:
+            file.write("[" * 100_000 + "\n")
+        (found,) = stream.results(stream.read(self.path))
+        self.assertEqual(found.predictions, ({"label": "cat ?", "score": None}, "\u00e9"))
+
     def test_results_of_another_form_are_passed_over(self) -> None:
         writer = stream.Writer(self.path)
         writer.write("check", result={"status": "passed"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unittest
 from typing import Any
 
@@ -181,6 +182,18 @@ class TestStore(unittest.TestCase):
         store.write_json(path, data, depth=3)
         self.assertEqual(json.loads(path.read_text(encoding="utf-8")), data)
         self.assertIn("\n  -1.5,\n", path.read_text(encoding="utf-8"))
+
+    def test_what_json_cannot_hold(self) -> None:
+        """A model's output may have such numbers, and its labels half of a surrogate pair."""
+        path = support.temporary_folder(self) / "a.json"
+        nothing, half = float("nan"), "cat \ud83d"
+        data = {"a": nothing, "b": [1, (nothing, {"c": -math.inf})], half: {"d": [half, "\u00e9"]}}
+        kept = {"a": None, "b": [1, [None, {"c": None}]], "cat ?": {"d": ["cat ?", "\u00e9"]}}
+        for depth in range(4):
+            with self.subTest(depth=depth):
+                store.write_json(path, data, depth)
+                text = path.read_text(encoding="utf-8")
+                self.assertEqual(json.loads(text, parse_constant=self.fail), kept)
 
     def test_latest_moves_to_the_newest(self) -> None:
         results = support.temporary_folder(self)

@@ -147,6 +147,11 @@ class TestWrongRegistry(unittest.TestCase):
     def test_key_twice(self) -> None:
         self.assertIn("'a' stands twice", self.message('{"a": 1, "a": 2}'))
 
+    def test_what_is_no_json_elsewhere(self) -> None:
+        self.assertIn("Infinity is no number", self.message('{"a": -Infinity}'))
+        self.assertIn("\\ud83d is half of a surrogate pair", self.message('{"a\\ud83d": 1}'))
+        self.assertIn("/: must contain", self.message('{"a\\ud83d\\ude00": 1}'))
+
     def test_default_model_that_is_not_there(self) -> None:
         self.data["families"]["t5"]["default_model"] = "t6"
         self.assertIn("/families/t5/default_model: 't6' is not one of", self.message())

@@ -156,10 +156,15 @@ class TestBadInput(unittest.TestCase):
     def test_model_folders(self) -> None:
         self.refuse("--model", str(self.folder), says="holds no config.json")
         self.refuse("--model", str(self.folder / "none"), says="is not a folder")
+        self.refuse("--model", os.fsdecode(b"./a\xff"), says="is not UTF-8, so no file can tell")
         config = self.folder / "config.json"
+        config.write_text("[" * 100_000)
+        self.refuse("--model", str(self.folder), says="cannot be read as JSON")
         config.write_text("{")
         self.refuse("--model", str(self.folder), says="cannot be read as JSON")
         config.write_text("[]")
+        self.refuse("--model", str(self.folder), says="names no model_type")
+        config.write_text(json.dumps({"model_type": "a\x1b[2J"}))
         self.refuse("--model", str(self.folder), says="names no model_type")
         config.write_text('{"model_type": "abacus"}')
         self.refuse("--model", str(self.folder), says="is a abacus model, and transformers")
@@ -216,11 +221,12 @@ class TestRuns(unittest.TestCase):
     def documents(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """run.json and the models' files of the latest run, all valid."""
         latest = self.results / "latest"
-        run = json.loads((latest / "run.json").read_text())
+        run = json.loads((latest / "run.json").read_text(), parse_constant=self.fail)
         support.validate("run", run)
         models = {}
         for row in run["checks"]:
-            models[row["model"]] = json.loads((latest / row["file"]).read_text())
+            text = (latest / row["file"]).read_text()
+            models[row["model"]] = json.loads(text, parse_constant=self.fail)
             support.validate("model", models[row["model"]])
             self.assertIn(row["key"], models[row["model"]]["results"])
         return run, models
@@ -290,6 +296,25 @@ class TestRuns(unittest.TestCase):
         self.assertEqual([row["status"] for row in run["checks"]], ["error", "passed"])
         self.assertIn("(corrupt_checkpoint)", done.stdout)
         self.assertIn("then: python runner.py --model", " ".join(done.stdout.split()))
+
+    def test_labels_that_no_file_can_hold(self) -> None:
+        """Half of a surrogate pair in one checkpoint's config, and the whole run must be told."""
+        own = self.folder / "labels"
+        shutil.copytree(checkpoints.folder_of(support.job("google/vit-base-patch16-224")), own)
+        config = json.loads((own / "config.json").read_text())
+        names = {key: f"cat \ud83d {key}" for key in config["id2label"]}
+        config |= {"id2label": names, "label2id": {name: int(key) for key, name in names.items()}}
+        (own / "config.json").write_text(json.dumps(config))
+        done = self.run_tests(
+            *("--model", str(own), "gpt2", "--cpu-only", "--verbose", "--trials", "1"),
+            *("--junit", str(self.folder / "junit.xml"), "--json", str(self.folder / "run.json")),
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        _, models = self.documents()
+        answers = models[str(own.resolve())]["results"]["pipeline_cpu"]["predictions"]
+        self.assertRegex(answers[0]["label"], r"^cat \? \d$")
+        self.assertTrue((self.results / "latest" / "report.html").is_file())
+        self.assertNotIn("cannot be", done.stderr)
 
     def test_timeout(self) -> None:
         arguments = ("--cpu-only", "--weights", "tiny", "--isolation", "spawn", "--timeout", "1")

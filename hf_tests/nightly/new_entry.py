@@ -16,7 +16,7 @@ from hf_tests.isolation import launcher_of
 from hf_tests.nightly import auto_classes, plan, progress, recognise, weights
 from hf_tests.nightly import run as nightly
 from hf_tests.nightly.store import RunFolder
-from hf_tests.nightly.usage import UsageError
+from hf_tests.nightly.usage import UsageError, check_text
 from hf_tests.nightly.wording import one_line
 from hf_tests.registry import Family, Model, Registry, RegistryError
 
@@ -49,7 +49,7 @@ def find(registry: Registry, name: str) -> Checkpoint:
     Raises UsageError where there is none, or the registry has it already.
     """
     path = Path(name).expanduser()
-    known = str(path.resolve()) if path.is_dir() else name
+    known = check_text(str(path.resolve())) if path.is_dir() else name
     for model in registry.models:
         if model.id == known:
             raise UsageError(f"{known} is in the registry already, under {model.family}.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import cache, dependencies
+from hf_tests import cache, dependencies, plain
 from hf_tests.nightly import auto_classes
 from hf_tests.nightly.usage import UsageError
 from hf_tests.registry import Family, Registry
+
+MODEL_TYPE = re.compile(r"[\w.+-]{1,100}")
+"""A name: it is put into messages and into an entry of the registry."""
 
 OF_NO_TASK = frozenset(
     {
@@ -51,18 +54,19 @@ class Recognised:
 def read(path: Path) -> Config:
     """Read a config.json. Raises UsageError where it is none of a model."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = plain.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
             f"{path.parent} holds no config.json, so it is no model's folder."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {error}") from None
     model_type = values.get("model_type") if isinstance(values, dict) else None
-    if not isinstance(model_type, str):
+    if not isinstance(model_type, str) or not MODEL_TYPE.fullmatch(model_type):
         raise UsageError(f"{path} names no model_type, so its family cannot be found.")
     named = values.get("architectures")
-    classes = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
+    listed = named if isinstance(named, list) else []
+    classes = [item for item in listed if isinstance(item, str) and item.isidentifier()]
     return Config(path, model_type, tuple(classes), values)
 
 

@@ -120,18 +120,18 @@ class Schedule:
                 yield lacking
             else:
                 pending.append(job)
+        pending.reverse()  # taken from the end, a list of any length is as quick as a short one
         while pending or self._running:
             if self._interruption.requested or self._failed is not None:
-                for job in pending:
+                for job in reversed(pending):
                     yield self._left_out(job)
                 pending.clear()
-            for job in list(pending):
+            for place in reversed(range(len(pending))):
                 if len(self._running) == self._resources.slots:
                     break
-                claim = self._resources.claim(job)
+                claim = self._resources.claim(pending[place])
                 if claim is not None:
-                    pending.remove(job)
-                    self._start(job, claim)
+                    self._start(pending.pop(place), claim)
             if self._running:
                 done = self._next()
                 if done is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hf_tests import registry as registries
-from hf_tests.nightly.usage import UsageError, unknown
+from hf_tests.nightly.usage import UsageError, check_text, unknown
 from hf_tests.registry import Family, Model, Registry, RegistryError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _model(registry: Registry, name: str, choice: str) -> Model:
             return model
     path = Path(name).expanduser()
     if path.is_dir():
-        return _from_config(registry, str(path.resolve()), path / "config.json")
+        return _from_config(registry, check_text(str(path.resolve())), path / "config.json")
     if path.is_absolute() or name.startswith((".", "~")):
         raise UsageError(f"{name} is not a folder.")
     config = weights.cached_file(name, "config.json")

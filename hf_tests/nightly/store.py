@@ -14,7 +14,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TextIO
 
-from hf_tests import filenames
+from hf_tests import filenames, plain
 from hf_tests.job import Job
 from hf_tests.nightly.usage import UsageError
 
@@ -122,10 +122,11 @@ class RunFolder:
 def write_json(path: Path, data: Any, depth: int = 2) -> None:
     """Write a JSON file under a temporary name beside it and rename it into place.
 
-    Objects and arrays down to ``depth`` have a line for each item; what is deeper stands in one
+    NaN and infinity are written as null, half a character as ``?``. Objects and arrays down to
+    ``depth`` have a line for each item; what is deeper stands in one
     line. That is read with ease, and written five times faster than with ``json``'s own indents.
     """
-    write_bytes(path, f"{_lines(data, depth, chr(10))}\n".encode())
+    write_bytes(path, plain.encoded(f"{_lines(data, depth, chr(10))}\n"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -164,8 +165,8 @@ def _key(key: str) -> str:
     return f"{encode_basestring(key)}: "
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
-_PLAIN: dict[type, Callable[[Any], str]] = {
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SIMPLE: dict[type, Callable[[Any], str]] = {
     str: encode_basestring,
     int: repr,
     bool: {True: "true", False: "false"}.__getitem__,
@@ -175,12 +176,15 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
 
 def _dump(value: Any) -> str:
     # The encoder prepares itself anew for each value, and most are no more than one of these.
-    plain = _PLAIN.get(type(value))
-    if plain is not None:
-        return plain(value)
+    simple = _SIMPLE.get(type(value))
+    if simple is not None:
+        return simple(value)
     if type(value) is float and math.isfinite(value):
         return repr(value)
-    return _ENCODER.encode(value)
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:
+        return _ENCODER.encode(plain.finite(value))
 
 
 def shorten(log: Path) -> None:

@@ -16,3 +16,14 @@ def unknown(kind: str, name: str, known: Iterable[str], then: str = "") -> Usage
     near = nearest(name, known)
     suggestion = f"; did you mean {' or '.join(near)}?" if near else "."
     return UsageError(f"unknown {kind} {name!r}{suggestion}{' ' + then if then else ''}")
+
+
+def check_text(name: str) -> str:
+    """The name itself. Raises UsageError where it is no UTF-8, and so fits into no result file."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name {name!r} is not UTF-8, so no file can tell of it: rename it."
+        ) from None
+    return name

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hf_tests import stream
-from hf_tests.probe.judge import WrongOutput
+from hf_tests.probe.judge import NotFinite, WrongOutput
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _by_type(error: BaseException) -> Diagnosis | None:
     text = str(error)
     if is_judgement(error):
-        return Diagnosis("wrong_output")
+        return Diagnosis("wrong_output", "not_finite" if isinstance(error, NotFinite) else "")
     if isinstance(error, OSError) and error.errno in ERRNOS:
         return ERRNOS[error.errno]
     if os.strerror(errno.ENOSPC) in text:  # safetensors says so in an error of its own

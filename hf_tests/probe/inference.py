@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hf_tests.job import Job
-from hf_tests.probe import memory, parity, tasks, timing, tolerances
-from hf_tests.probe.judge import require
+from hf_tests.probe import judge, memory, parity, tasks, timing, tolerances
 from hf_tests.probe.record import Record
 from hf_tests.probe.reference import Reference
 
@@ -77,7 +76,7 @@ def _run(
 ) -> Any:
     """The outputs of the last trial; times and memory are kept.
 
-    Raises WrongOutput where the first run's were others.
+    Raises WrongOutput where the first run's were others, or where any is NaN.
     """
     import torch
 
@@ -85,7 +84,7 @@ def _run(
 
     def keep(result: Any) -> None:
         # OpenVINO's outputs are views of memory that the next inference fills.
-        first.extend(tensor.clone() for tensor in _tensors(result))
+        first.extend(tensor.clone() for _, tensor in _tensors(result))
 
     watch = timing.Watch(job.device)
     watched = dataclasses.replace(subject, watch=watch)
@@ -95,7 +94,11 @@ def _run(
     record.note_memory(peak)
     new = task.generated(outputs)
     record.note(threads=torch.get_num_threads(), tokens=None if new is None else new.numel())
-    _demand_equal(first, list(_tensors(outputs)))
+    record.stage = "judgement"
+    last = list(_tensors(outputs))
+    for name, tensor in last:
+        judge.no_nan(tensor, name)  # else it would be said to change: NaN is equal to nothing
+    _demand_equal(first, [tensor for _, tensor in last])
     return outputs
 
 
@@ -144,6 +147,8 @@ def compare(
             reference.noise_floor,
             equal,
         )
+    for name, tensor in found.items():
+        judge.no_nan(tensor, name)
     parity.demand(record.parity)
 
 
@@ -191,18 +196,19 @@ def _demand_equal(first: Sequence[Any], last: Sequence[Any]) -> None:
     same = len(first) == len(last) and all(
         torch.equal(one, other) for one, other in zip(first, last, strict=True)
     )
-    require(same, "the same inputs did not give the same outputs twice")
+    judge.require(same, "the same inputs did not give the same outputs twice")
 
 
-def _tensors(outputs: Any) -> Iterator[Any]:
-    """All tensors in what a network returned."""
+def _tensors(outputs: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """All tensors in what a network returned, each with its place there: ``hidden_states.2``."""
     import torch
 
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(outputs, torch.Tensor):
-        yield outputs
+        yield name or "output", outputs
     elif isinstance(outputs, Mapping):
-        for value in outputs.values():
-            yield from _tensors(value)
+        items = outputs.items()
     elif isinstance(outputs, (list, tuple)):
-        for value in outputs:
-            yield from _tensors(value)
+        items = enumerate(outputs)
+    for key, value in items:
+        yield from _tensors(value, f"{name}.{key}" if name else str(key))

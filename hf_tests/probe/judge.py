@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,10 @@ ROUNDING = 1e-3
 
 class WrongOutput(AssertionError):
     """The model ran and its output breaks what must hold of a right answer of its task."""
+
+
+class NotFinite(WrongOutput):
+    """The model computed NaN or infinity where a number has to be."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -25,7 +30,15 @@ def finite(tensor: Any, name: str) -> None:
     import torch
 
     bad = int((~torch.isfinite(tensor)).sum())
-    require(bad == 0, f"{name}: {bad} of {tensor.numel()} values are not finite")
+    if bad:
+        raise NotFinite(f"{name}: {bad} of {tensor.numel()} values are not finite")
+
+
+def no_nan(tensor: Any, name: str) -> None:
+    """No element is NaN; what is masked may be infinite."""
+    bad = int(tensor.isnan().sum())
+    if bad:
+        raise NotFinite(f"{name}: {bad} of {tensor.numel()} values are NaN")
 
 
 def shape(tensor: Any, expected: Sequence[int | None], name: str) -> None:
@@ -53,6 +66,8 @@ def scores(values: Sequence[float], name: str, sum_to: float | None = None) -> N
     """Scores lie in [0, 1] and, where asked, sum to a total."""
     require(len(values) > 0, f"{name}: no scores")
     for value in values:
+        if math.isnan(value):
+            raise NotFinite(f"{name}: a score is NaN")
         require(0.0 <= value <= 1.0, f"{name}: score {value} outside [0, 1]")
     total = sum(values)
     if sum_to is not None:
