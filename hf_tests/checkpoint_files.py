@@ -6,12 +6,13 @@ Names that a checkpoint's own index gives are taken for plain file names: none l
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from hf_tests import plain
 
 MIB = 1024 * 1024
 WEIGHTS = "model.safetensors"
@@ -22,27 +23,31 @@ SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 
 BLOCK = 4 * MIB
 LARGEST_HEADER = 100 * MIB  # the format's own limit
+BITS = 8  # in a byte, which no value takes less than one of
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """The safetensors files of a checkpoint; empty where there is none or one is missing."""
-    index = folder / INDEX
-    if index.is_file():
-        files = tuple(folder / name for name in _indexed(index))
-    else:
-        files = (folder / WEIGHTS,)
-    return files if files and all(path.is_file() for path in files) else ()
+    return _files(folder, WEIGHTS)
 
 
 def pickle_files(folder: Path) -> tuple[Path, ...]:
     """The pickles of a checkpoint that has its weights in no other form; empty where it is none."""
     if (folder / WEIGHTS).exists() or (folder / INDEX).exists():
         return ()
-    index = folder / f"{PICKLE}.index.json"
-    names = _indexed(index) if index.is_file() else [PICKLE]
-    files = tuple(folder / name for name in names)
-    return files if files and all(path.is_file() for path in files) else ()
+    return _files(folder, PICKLE)
+
+
+def _files(folder: Path, alone: str) -> tuple[Path, ...]:
+    """The file of that name or, where there is none, those of its index; empty if one is missing.
+
+    Where both are there transformers loads the one, and so its parts are not even looked at.
+    """
+    if _is_file(folder / alone):
+        return (folder / alone,)
+    files = tuple(folder / name for name in _indexed(folder / f"{alone}.index.json"))
+    return files if all(map(_is_file, files)) else ()
 
 
 def pickles_digest(folder: Path) -> str:
@@ -51,10 +56,18 @@ def pickles_digest(folder: Path) -> str:
     return file_digest(files[0]) if len(files) == 1 else _list_digest(files)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that the system does not take is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _indexed(index: Path) -> list[str]:
     """The names of the files that an index lists, without folders; empty where it is damaged."""
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        names = set(plain.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     return [Path(name).name for name in sorted(map(str, names))]
@@ -88,15 +101,26 @@ def stored(folder: Path) -> Stored | None:
                 length = int.from_bytes(file.read(8), "little")
                 if length > LARGEST_HEADER:
                     return None
-                header = json.loads(file.read(length))
+                header = plain.loads(file.read(length).decode("utf-8"))
+            whole = path.stat().st_size
             for name, tensor in header.items():
                 if name != "__metadata__":
-                    parameters += math.prod(tensor["shape"])
                     first, last = tensor["data_offsets"]
+                    count = _count(tensor["shape"])
+                    if not 0 <= first <= last <= whole or count > BITS * (last - first):
+                        return None
+                    parameters += count
                     size += last - first
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return Stored(parameters, size) if files else None
+
+
+def _count(shape: Sequence[int]) -> int:
+    """How many values a tensor has. Raises TypeError for what is no shape."""
+    if not all(isinstance(length, int) and length >= 0 for length in shape):
+        raise TypeError(f"{shape!r} is no shape")
+    return math.prod(shape)
 
 
 def weights_digest(folder: Path) -> str | None:

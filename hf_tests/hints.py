@@ -54,6 +54,8 @@ HINTS = {
     "network:offline": "This job may not download. Do it first: {again} --weights hub",
     "corrupt_checkpoint": "Save {model} again with save_pretrained and compare its files; then: "
     "{again}",
+    "corrupt_checkpoint:tokenizer": "The tokenizer.json of {model} is damaged, or of a newer "
+    "version of tokenizers than there is here: python runner.py doctor shows that. Then: {again}",
     "corrupt_checkpoint hub": "Fetch it anew: hf download {repository} --force-download; "
     "then: {again}",
     "corrupt_checkpoint tiny": "The tiny checkpoint of {model} is not whole or its entry in the "

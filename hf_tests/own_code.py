@@ -6,13 +6,13 @@ what was read once, and whoever starts the run (``--trust-remote-code``).
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hf_tests import plain
 from hf_tests.job import Job
 
 KIND = "remote_code_required"
@@ -55,7 +55,7 @@ def check(folder: Path) -> None:
     """Raise ForeignCode where a checkpoint names code of another repository than its own."""
     for path in sorted(folder.glob("*.json")):
         try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
+            settings = plain.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # whoever needs it will say so
         for reference in _references(settings):
@@ -67,7 +67,7 @@ def check(folder: Path) -> None:
 
 def class_reference(folder: Path, name: str) -> str | None:
     """How a checkpoint's config.json names its own class, as in ``modeling_own.OwnModel``."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = plain.loads((folder / "config.json").read_text(encoding="utf-8"))
     for reference in _references(settings):
         if reference.rpartition(".")[2] == name:
             return reference

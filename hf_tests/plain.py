@@ -32,9 +32,12 @@ def message(text: str) -> str:
 def loads(text: str) -> Any:
     """The value of a JSON text, with None for NaN and infinity, and ``?`` for half a character.
 
-    Raises ValueError where it is no JSON, RecursionError where it is nested too deep.
+    Raises ValueError where it is no JSON, or nested too deep to be read.
     """
-    value = json.loads(text, parse_constant=lambda name: None)
+    try:
+        value = json.loads(text, parse_constant=lambda name: None)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     if "\\u" not in text:  # halves of pairs come as escapes only, and are looked for in few texts
         return value
     return json.loads(encoded(json.dumps(value, ensure_ascii=False)))

@@ -98,7 +98,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             event = plain.loads(line)
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
         if isinstance(event, dict) and event.get("version") == VERSION and "event" in event:
             yield event

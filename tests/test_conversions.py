@@ -144,6 +144,73 @@ class TestDigests(unittest.TestCase):
         )
         self.assertEqual(checkpoint_files.weight_files(inside), ())
 
+    def test_in_one_file_and_in_parts(self) -> None:
+        """What transformers loads is what is hashed."""
+        folder = support.temporary_folder(self)
+        index = folder / checkpoint_files.INDEX
+        index.write_text(json.dumps({"weight_map": {"a": "part.safetensors"}}))
+        for name in ("part.safetensors", "model.safetensors"):
+            (folder / name).touch()
+            self.assertEqual(checkpoint_files.weight_files(folder), (folder / name,))
+
+
+INDICES = (
+    "[" * 100_000,
+    "[]",
+    '{"weight_map": [1]}',
+    '{"weight_map": {"a": null}}',
+    json.dumps({"weight_map": {"a": "x" * 5000}}),
+    '{"weight_map": {"a": "\\ud83d"}}',
+    '{"weight_map": {"a": "\\u0000"}}',
+)
+
+TENSOR = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
+TENSORS: tuple[dict[str, Any], ...] = (
+    {"shape": [10**400]},
+    {"shape": [[0], 10**12]},
+    {"shape": "22"},
+    {"shape": [-2, -2]},
+    {"shape": [float("inf")]},
+    {"shape": None},
+    {"data_offsets": [0, 10**30]},
+    {"data_offsets": [16, 0]},
+    {"data_offsets": [0]},
+    {"data_offsets": ["", "x"]},
+)
+
+FILES = (b"", b"\xff" * 8, b"\x02" + bytes(7) + b"[]", b"\x02" + bytes(7) + b"\xff\xff")
+
+
+class TestHostileFiles(unittest.TestCase):
+    """Read by the runner itself, which no checkpoint may end."""
+
+    def setUp(self) -> None:
+        self.folder = support.temporary_folder(self)
+
+    def test_indices(self) -> None:
+        for content in INDICES:
+            with self.subTest(content[:60]):
+                (self.folder / checkpoint_files.INDEX).write_text(content)
+                self.assertEqual(checkpoint_files.weight_files(self.folder), ())
+
+    def test_headers(self) -> None:
+        self.assertEqual(self.stored({}), checkpoint_files.Stored(4, 16))
+        for change in TENSORS:
+            with self.subTest(str(change)[:60]):
+                self.assertIsNone(self.stored(change))
+
+    def stored(self, change: dict[str, Any]) -> checkpoint_files.Stored | None:
+        header = json.dumps({"w": {**TENSOR, **change}}).encode()
+        content = len(header).to_bytes(8, "little") + header + bytes(16)
+        (self.folder / checkpoint_files.WEIGHTS).write_bytes(content)
+        return checkpoint_files.stored(self.folder)
+
+    def test_what_is_no_safetensors(self) -> None:
+        for content in FILES:
+            with self.subTest(content):
+                (self.folder / checkpoint_files.WEIGHTS).write_bytes(content)
+                self.assertIsNone(checkpoint_files.stored(self.folder))
+
 
 @unittest.skipIf(dependencies.unmet(dependencies.OPENVINO), "openvino is not installed")
 class TestConversions(unittest.TestCase):

@@ -125,6 +125,28 @@ class TestDownloads(unittest.TestCase):
         (file,) = downloads.wanted([SimpleNamespace(rfilename="config.json", size=1, lfs=None)])
         self.assertEqual(file.name, "config.json")
 
+    def test_weights_that_are_there_in_one_file_and_in_parts(self) -> None:
+        """transformers loads the one; the parts would be fetched and hashed for nothing."""
+        parts = [
+            f"{kind}-0000{part}-of-00002.{ending}"
+            for part in (1, 2)
+            for kind, ending in (("model", "safetensors"), ("pytorch_model", "bin"))
+        ]
+        indices = ["model.safetensors.index.json", "pytorch_model.bin.index.json"]
+        for alone, pattern in (
+            ("model.safetensors", downloads.WEIGHTS),
+            ("pytorch_model.bin", downloads.ALLOWED_PICKLES),
+        ):
+            siblings = [
+                SimpleNamespace(rfilename=name, size=1, lfs=None)
+                for name in (*parts, *indices, alone, "config.json")
+            ]
+            with self.subTest(alone):
+                found = {file.name for file in downloads.wanted(siblings, pattern)}
+                self.assertEqual(found, {alone, "config.json"})
+                siblings = [item for item in siblings if item.rfilename != alone]
+                self.assertEqual(len(downloads.wanted(siblings, pattern)), 4)
+
     def test_a_failure_costs_its_own_model_and_the_token_is_nowhere(self) -> None:
         """Neither one of the environment, nor the one that a login has left in its file."""
         self.publish("distilgpt2")

@@ -114,6 +114,13 @@ def no_tokenizer(folder: Path) -> None:
             path.unlink()
 
 
+def later_tokenizer(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"]["type"] = "Later"
+    path.write_text(json.dumps(content))
+
+
 def own_code(folder: Path) -> None:
     config(model_type="own", auto_map={"AutoConfig": "own.Config"})(folder)
     (folder / "own.py").write_text("raise SystemExit('this was run')")
@@ -167,6 +174,10 @@ LOCAL = (
     Fault("heads that do not divide the width", config(n_head=7), "other", "model", "divisible"),
     Fault("an activation that is none", config(activation_function="no-such"), "other", "model",
           "no-such"),
+    Fault("a size that is no number", config(n_layer="two"), "corrupt_checkpoint", "tokenizer",
+          "n_layer"),
+    Fault("a tokenizer of a later version", later_tokenizer, "corrupt_checkpoint", "tokenizer",
+          "untagged enum"),
     Fault("a negative size", config(n_embd=-4), "other", "model", "negative dimension"),
     Fault("truncated tokenizer", cut("tokenizer.json", 0.5), "corrupt_checkpoint", "tokenizer",
           "."),

@@ -31,6 +31,7 @@ MIB = 1024 * 1024
 
 WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json")
 ALLOWED_PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin|pytorch_model\.bin\.index\.json")
+ALONE = (checkpoint_files.WEIGHTS, checkpoint_files.PICKLE)
 PICKLES = re.compile(r".*\.(bin|pt|pth|ckpt|pkl)")
 SNAPSHOT = re.compile(r"[0-9a-f]{40}")
 
@@ -199,16 +200,20 @@ def wanted(
 ) -> tuple[File, ...]:
     """What is needed of a repository's files: weights of those names, and what fits the patterns.
 
-    Names that lead out of the repository's folder, or into another, are none.
+    Names that lead out of the repository's folder, or into another, are none. Of weights that are
+    there both in one file and in parts, as transformers does, the one file is taken.
     """
     found = []
+    names = {item.rfilename for item in siblings}
+    alone = {name for name in ALONE if weights.fullmatch(name)} & names
     for item in siblings:
         name = str(item.rfilename)
         path = PurePosixPath(name)
         if path.name != name or "\\" in name or name.startswith("."):
             continue
         settings = any(path.match(pattern) for pattern in patterns)
-        if weights.fullmatch(name) or (settings and not name.endswith(".index.json")):
+        is_taken = weights.fullmatch(name) and (name in alone or not alone)
+        if is_taken or (settings and not name.endswith(".index.json")):
             large = item.lfs.sha256 if item.lfs is not None else None
             found.append(File(name, item.size or 0, large))
     return tuple(found)

@@ -59,7 +59,7 @@ def read(path: Path) -> Config:
         raise UsageError(
             f"{path.parent} holds no config.json, so it is no model's folder."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {error}") from None
     model_type = values.get("model_type") if isinstance(values, dict) else None
     if not isinstance(model_type, str) or not MODEL_TYPE.fullmatch(model_type):

@@ -28,6 +28,8 @@ class Diagnosis:
 TYPES = {
     "CorruptCheckpoint": Diagnosis("corrupt_checkpoint"),
     "SafetensorError": Diagnosis("corrupt_checkpoint"),
+    "StrictDataclassFieldValidationError": Diagnosis("corrupt_checkpoint"),
+    "StrictDataclassClassValidationError": Diagnosis("corrupt_checkpoint"),
     "FileMetadataError": Diagnosis("network"),
     "KeyboardInterrupt": Diagnosis("interrupted"),
     "MemoryError": Diagnosis("out_of_memory"),
@@ -101,6 +103,7 @@ MESSAGES = (
      "MPS backend out of memory|CL_OUT_OF_(HOST_MEMORY|RESOURCES)|CL_MEM_OBJECT_ALLOCATION_FAIL|"
      "Exceeded max size of memory"),
     (Diagnosis("remote_code_required"), "trust_remote_code"),
+    (Diagnosis("corrupt_checkpoint", "tokenizer"), "did not match any variant of untagged enum"),
     (Diagnosis("corrupt_checkpoint"), "size mismatch for|does not appear to have a file named|"
      "Error no file named|ignore_mismatched_sizes|is not a valid JSON file|Can't load (tokenizer|"
      "image processor|feature extractor|the model|the configuration)|Couldn't instantiate the "

@@ -6,11 +6,11 @@ and its output is noise. Here that is an error.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hf_tests import plain
 from hf_tests.probe.tasks import base
 
 SHOWN = 4  # names in a message
@@ -28,7 +28,7 @@ def check_config(folder: Path, model_type: str) -> None:
     """
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = plain.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CorruptCheckpoint(f"{folder} holds no config.json") from None
     except ValueError as error:
