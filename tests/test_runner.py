@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_tests import registry, stream
+from hf_tests.nightly import plan
 from hf_tests.probe import checkpoints
 from tests import support
 
@@ -202,6 +204,19 @@ class TestBadInput(unittest.TestCase):
         path = self.registry(misspell)
         says = "has no class 'BertForMaskdLM'; did you mean BertForMaskedLM"
         self.refuse("--all", "--registry", path, "--weights", "tiny", says=says)
+
+    def test_near_names_are_looked_for_up_to_a_few_slips(self) -> None:
+        """Each takes a fraction of a second, and a registry of another version has hundreds."""
+        wrong = [
+            dataclasses.replace(support.model("gpt2"), id=f"x/{i}", class_name="GPT9LMHeadModel")
+            for i in range(plan.SLIPS + 3)
+        ]
+        problems = plan.class_problems(wrong)
+        self.assertEqual(len(problems), plan.SLIPS + 3)
+        self.assertEqual(
+            ["did you mean GPT2LMHeadModel" in problem for problem in problems],
+            [True] * plan.SLIPS + [False] * 3,
+        )
 
     def test_results_folder_that_cannot_be_written(self) -> None:
         path = self.folder / "file"
