@@ -418,7 +418,8 @@ def _deviation(nights: Nights) -> float:
 
 def record(results: Path) -> None:
     """Write the latencies of every run in a results folder; null where a job did not run whole."""
-    records = [source.read() for source in ingest.sources(results)]
+    found_in = [source.read() for source in ingest.sources(results)]
+    records = [found for found in found_in if found is not None]
     hardware = records[-1].run.hardware
     disturbed = busy_jobs(
         (found.run.id, check.model, check.device, check.figures)

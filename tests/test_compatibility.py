@@ -16,9 +16,10 @@ class TestCompatibility(unittest.TestCase):
     def write(self, run: str, *rows: tuple[str, ...], **fields: Any) -> None:
         """A run with rows of model, device, method, weights and status."""
         names = ("model", "device", "method", "weights", "status")
-        checks = [{"family": "gpt", **dict(zip(names, row, strict=True)), **fields} for row in rows]
+        given = {"family": "gpt", "key": "", **fields}
+        checks = [{**given, **dict(zip(names, row, strict=True))} for row in rows]
         (self.results / run).mkdir()
-        (self.results / run / "run.json").write_text(json.dumps({"checks": checks}))
+        (self.results / run / "run.json").write_text(json.dumps({"metadata": {}, "checks": checks}))
 
     def command(self, *arguments: str) -> str:
         done = support.runner("compatibility", "--results-dir", str(self.results), *arguments)

@@ -20,7 +20,13 @@ DEFAULT_STACK = {"transformers": ">=5.5,<5.6"}
 def row(model: str, method: str, status: str, **changes: Any) -> dict[str, Any]:
     """A run's row of a check."""
     device = "openvino" if method == "openvino" else "cpu"
-    fields = {"key": f"{method}_{device}", "model": model, "method": method, "device": device}
+    fields = {
+        "family": "",
+        "key": f"{method}_{device}",
+        "model": model,
+        "method": method,
+        "device": device,
+    }
     fields |= {"status": status, "stage": "judgement", "weights": "tiny"}
     return {**fields, "reason": None, "error": None, "error_type": "none", **changes}
 

@@ -15,6 +15,7 @@ import sys
 import time
 import unittest
 from pathlib import Path
+from typing import Any
 
 from hf_tests.commands.history import sparkline
 from hf_tests.history import database, ingest, metrics, query, record
@@ -165,6 +166,38 @@ class TestQueries(unittest.TestCase):
             check = history.checks(self.ids[0])[0]
             self.assertAlmostEqual(check.figures["avg_time"], 0.0101, delta=1e-4)
 
+    def test_a_run_that_somebody_has_edited_costs_only_itself(self) -> None:
+        """Whatever stands in its files: every later night reads them again."""
+        folder = self.results / self.ids[0]
+        whole = json.loads((folder / "run.json").read_text())
+        (model, *_) = (folder / "models").rglob("*.json")
+        edits: tuple[tuple[str, Any], ...] = (
+            ("model", None),
+            ("status", {}),
+            ("task", {"a": 1}),
+            ("error", ["x"]),
+            ("duration", 10**400),
+            ("jobs_beside", [[]]),
+            ("file", "x" * 5000),
+            ("task", "\ud83d"),
+        )
+        for key, value in edits:
+            with self.subTest(key=key, value=str(value)[:20]):
+                rows = [{**row, key: value} for row in whole["checks"]]
+                (folder / "run.json").write_text(json.dumps({**whole, "checks": rows}))
+                taken = ingest.rebuild(self.results)
+                self.assertIn((taken.runs, len(taken.notes)), ((6, 0), (5, 1)), taken)
+        for text in ("[" * 100_000, "[]", "{", '{"metadata": [], "checks": []}'):
+            with self.subTest(text[:20]):
+                (folder / "run.json").write_text(text)
+                self.assertEqual(ingest.rebuild(self.results).runs, 5)
+        (folder / "run.json").write_text(json.dumps(whole))
+        for text in ("[" * 100_000, "[]", '{"results": [], "performance": 1}', "{}"):
+            with self.subTest(text[:20]):
+                model.write_text(text)
+                taken = ingest.rebuild(self.results)
+                self.assertIn((taken.runs, len(taken.notes)), ((6, 0), (5, 1)), taken)
+
     def test_archived_run_reads_as_its_folder_did(self) -> None:
         path = ingest.archive_path(self.results, self.ids[0])
         folder = self.results / self.ids[0]
@@ -221,6 +254,17 @@ class TestDamage(unittest.TestCase):
             file.seek(4096)
             file.write(os.urandom(self.path.stat().st_size - 4096))
         self.mended("damaged")
+
+    def test_a_text_broken_inside(self) -> None:
+        """Every page is as SQLite wants it; what stands there is not what was written."""
+        for spoilt in ("{", b"{\xff}"):
+            with self.subTest(spoilt):
+                with contextlib.closing(sqlite3.connect(self.path)) as connection:
+                    connection.execute("UPDATE result SET rest = CAST(? AS TEXT)", (spoilt,))
+                    connection.commit()
+                self.mended("a text in it is damaged")
+                for path in self.results.glob("history-damaged-*"):
+                    path.unlink()
 
     def test_newer_schema(self) -> None:
         with contextlib.closing(sqlite3.connect(self.path)) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import time
@@ -72,6 +73,9 @@ figure needs no new column.
 
 SCHEMA = len(MIGRATIONS)
 
+DOCUMENTS = {"environment": (2,), "run": (6,), "subject": (), "words": (), "result": (6, 7)}
+"""The places of JSON texts in each table's rows."""
+
 
 class DamagedError(Exception):
     """The history cannot be used; the message says why, the files beside it are untouched."""
@@ -115,10 +119,16 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether every page of the database is as it should be, which takes seconds to find out."""
+    """Whether every page and every text is as it should be, which takes seconds to find out."""
     try:
         with named_damage(), contextlib.closing(connect(path)) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+            if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+                return False
+            for table, columns in DOCUMENTS.items():
+                for row in connection.execute(f"SELECT * FROM {table}"):
+                    for column in columns:
+                        json.loads(row[column])
+            return True
     except DamagedError:
         return False
 
@@ -151,14 +161,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def named_damage() -> Iterator[None]:
-    """Raise DamagedError for what SQLite says of a file that is broken inside."""
+    """Raise DamagedError for what SQLite says of a file that is broken inside, or texts in it."""
     try:
         yield
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DamagedError(f"a text in it is damaged: {error}") from error
     except sqlite3.OperationalError as error:
         # A table or a column that is missing is another program's schema; the rest of these
         # (locked, a full disk, no permission) is not the file's fault.
         if "no such" in str(error) or "has no column" in str(error):
             raise DamagedError(f"it is no history of this suite: {error}") from error
+        if "Could not decode" in str(error):
+            raise DamagedError(f"a text in it is damaged: {error}") from error
         raise
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise

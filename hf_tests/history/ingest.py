@@ -26,6 +26,10 @@ REST = ("error_type", "hint", "task", "class_name", "rerun_status", "duration", 
         "file", "checkpoint")  # fmt: skip
 """Fields of a Check that stand together in one column."""
 
+UNFIT = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, TypeError,
+         ValueError, KeyError, AttributeError, OverflowError)  # fmt: skip
+"""What becomes of a record whose fields are of other types than a run writes."""
+
 CONDITION = ("weights", "dtype", "batch_size", "isolation", "jobs_beside")
 """Fields of a Check that say under what it was measured."""
 
@@ -43,9 +47,9 @@ class Source:
         """What changes when the run is written again. Raises OSError."""
         return record.stamp_of(self.path if self.archived else self.path / "run.json")
 
-    def read(self) -> Record:
-        """Its record. Raises RecordError."""
-        return record.read_archive(self.path) if self.archived else record.read_run(self.path)
+    def read(self) -> Record | None:
+        """Its record, None where it is no finished run. Raises RecordError."""
+        return record.read_archive(self.path) if self.archived else record.read_finished(self.path)
 
 
 @dataclass(frozen=True)
@@ -136,15 +140,17 @@ def _update(results: Path, again: bool) -> Taken:
                         continue
                     if source.archived and source.run_id in stamps and not again:
                         continue  # taken in when its folder was there
-                    if not source.archived and not record.is_finished(source.path):
-                        continue
                     found = source.read()
+                    if found is None:
+                        continue
+                    with database.transaction(connection):
+                        write(connection, found, stamp)
                 except (RecordError, OSError) as error:
                     notes.append(f"not taken into the history: {error}")
-                    continue
-                with database.transaction(connection):
-                    write(connection, found, stamp)
-                count += 1
+                except UNFIT as error:
+                    notes.append(f"not taken into the history: {source.path}: {error!r}")
+                else:
+                    count += 1
             if again:
                 with database.transaction(connection):
                     for run_id in set(stamps) - there:

@@ -232,7 +232,7 @@ def asked(
 ) -> Any:
     """The answer to a question, asked once more of a rebuilt history where it finds damage."""
     try:
-        with opened(results, say) as history:
+        with opened(results, say) as history, database.named_damage():
             return question(history)
     except DamagedError as error:
         say(ingest.put_aside(results, error))

@@ -10,14 +10,14 @@ import dataclasses
 import gzip
 import hashlib
 import json
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hf_tests import outcome
-from hf_tests.nightly.store import write_bytes
+from hf_tests import outcome, plain
+from hf_tests.nightly.store import read_run_file, write_bytes
 
 VERSION = 1
 """Version of the JSON form in which pruned runs are kept."""
@@ -176,24 +176,37 @@ def stamp_of(path: Path) -> str:
 
 def read_run(folder: Path) -> Record:
     """The record of a run's folder. Raises RecordError where its run.json cannot be read."""
-    path = folder / "run.json"
-    try:
-        stamp = stamp_of(path)
-        document = json.loads(path.read_text(encoding="utf-8"))
-        run = _run(document, stamp)
-        checks = tuple(_checks(document["checks"], document.get("jobs", ()), folder))
-        return Record(run, checks)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path} cannot be read: {error!r}") from None
+    return _record(folder)[0]
+
+
+def read_finished(folder: Path) -> Record | None:
+    """As `read_run`; None where the run did not come to its end, or was interrupted."""
+    found, metadata = _record(folder)
+    return found if _is_finished(metadata) else None
 
 
 def is_finished(folder: Path) -> bool:
     """Whether a run's folder holds a run that came to its end and was not interrupted."""
     try:
-        metadata = json.loads((folder / "run.json").read_text(encoding="utf-8"))["metadata"]
-        return "finished" in metadata and not metadata.get("interrupted")
-    except (OSError, ValueError, KeyError, TypeError):
+        return _is_finished(read_run_file(folder / "run.json")["metadata"])
+    except (OSError, ValueError):
         return False
+
+
+def _is_finished(metadata: Mapping[str, Any]) -> bool:
+    return "finished" in metadata and not metadata.get("interrupted")
+
+
+def _record(folder: Path) -> tuple[Record, Mapping[str, Any]]:
+    path = folder / "run.json"
+    try:
+        stamp = stamp_of(path)
+        document = read_run_file(path)
+        run = _run(document, stamp)
+        checks = tuple(_checks(document["checks"], document["jobs"], folder))
+        return Record(run, checks), document["metadata"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path} cannot be read: {error!r}") from None
 
 
 def write_archive(path: Path, record: Record) -> None:
@@ -254,11 +267,14 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
     for name, value in row.items():
         if isinstance(value, Mapping):
             found |= {f"{name}.{inner}": number for inner, number in _numbers(value).items()}
-        elif (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        ):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and _fits(value):
             found[name] = _rounded(value, DIGITS)
     return found
+
+
+def _fits(value: float) -> bool:
+    """Whether it is a number at all: a whole one may be beyond every float."""
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _run(document: Mapping[str, Any], stamp: str) -> Run:
@@ -369,7 +385,7 @@ def _document(folder: Path, file: str) -> Mapping[str, Any]:
         path = (folder / file).resolve()
         if not path.is_relative_to(folder.resolve()):
             return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = plain.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

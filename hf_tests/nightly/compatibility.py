@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hf_tests import outcome
+from hf_tests.nightly.store import read_run_file
 
 WORKS, PARTLY, FAILS, NOT_TESTED = "works", "partly", "fails", "not tested"
 
@@ -44,9 +44,8 @@ def read(results: Path) -> tuple[Cell, ...]:
         if path.parent.is_symlink():
             continue
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            rows = [(_key(row), str(row["method"]), row) for row in document["checks"]]
-        except (OSError, ValueError, KeyError, TypeError):
+            rows = [(_key(row), row["method"], row) for row in read_run_file(path)["checks"]]
+        except (OSError, ValueError):
             continue
         for key, method, row in rows:
             # What was not run because of the run itself says nothing of the model.
@@ -65,7 +64,7 @@ def devices(cells: Iterable[Cell]) -> tuple[str, ...]:
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     weights = "tiny" if row["weights"] == "tiny" else "published"
-    return str(row["family"]), str(row["model"]), str(row["device"]), weights
+    return row["family"], row["model"], row["device"], weights
 
 
 def _cell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from hf_tests import dependencies, outcome
 from hf_tests.nightly import auto_classes
+from hf_tests.nightly.store import read_run_file
 from hf_tests.registry import Registry
 
 WORST_FIRST = (
@@ -147,7 +149,7 @@ def _newest(
             if row["model"] in known and (row["model"], row["key"]) not in rows
         }
         if fresh:
-            runs.append(document["metadata"]["run_id"])
+            runs.append(str(document["metadata"].get("run_id")))
             rows |= fresh
     return list(rows.values()), runs
 
@@ -157,9 +159,8 @@ def _documents(results: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(results.glob("*/run.json"), reverse=True):
         if path.parent.is_symlink():
             continue  # "latest" is one of the others
-        document = auto_classes.kept(path)
-        if document is not None and {"metadata", "checks"} <= document.keys():
-            yield document
+        with contextlib.suppress(OSError, ValueError):
+            yield read_run_file(path)
 
 
 def _checks(rows: Sequence[Mapping[str, Any]], by_model: Mapping[str, str]) -> Iterator[Check]:

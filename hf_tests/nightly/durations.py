@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hf_tests.job import Job
+from hf_tests.nightly.store import read_run_file
 
 RUNS_READ = 5  # the newest; what none of them ran counts as unknown
 
@@ -18,8 +18,7 @@ def earlier(results: Path) -> dict[tuple[str, str], float]:
     files = [path for path in results.glob("*/run.json") if not path.parent.is_symlink()]
     for path in sorted(files, reverse=True)[:RUNS_READ]:
         try:
-            rows = json.loads(path.read_text(encoding="utf-8"))["jobs"]
-            for row in rows:
+            for row in read_run_file(path)["jobs"]:
                 if row["ending"] == "exited":
                     found.setdefault((row["name"], row["weights"]), float(row["wall_time"]))
         except (OSError, ValueError, KeyError, TypeError):

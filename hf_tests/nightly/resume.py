@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_tests import stream
+from hf_tests import plain, stream
 from hf_tests.isolation import process
 from hf_tests.isolation.base import INTERRUPTED, Ending
 from hf_tests.job import Job
 from hf_tests.nightly.plan import Plan
 from hf_tests.nightly.schedule import JobOutcome, outcome_of
-from hf_tests.nightly.store import RunFolder, write_json
+from hf_tests.nightly.store import RunFolder, read_run_file, write_json
 from hf_tests.nightly.usage import UsageError
 
 VERSION = 1
@@ -55,7 +55,7 @@ def _load_plan(folder: RunFolder) -> tuple[Plan, dict[str, Any]]:
     """The plan of a run and what else plan.json says. Raises UsageError where it is unreadable."""
     path = folder.path / "plan.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = plain.loads(path.read_text(encoding="utf-8"))
         if document.pop("version") != VERSION:
             raise ValueError("another version")
         jobs = tuple(Job.from_json(json.dumps(item)) for item in document.pop("jobs"))
@@ -104,10 +104,9 @@ def done_before(folder: RunFolder, jobs: Sequence[Job]) -> dict[str, JobOutcome]
 
 def _finished(path: Path) -> bool:
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return not read_run_file(path)["metadata"].get("interrupted")
+    except (OSError, ValueError):
         return False
-    return not metadata.get("interrupted")
 
 
 def _ending(events: list[dict[str, Any]]) -> Ending | None:

@@ -23,6 +23,10 @@ MIB = 1024 * 1024
 LOG_BYTES = 8 * MIB  # a longer log keeps half as much of its beginning and of its end
 
 
+NAMES = ("family", "model", "device", "method", "key", "weights", "status")
+"""What a row of run.json says of its check in any version."""
+
+
 class RunFolder:
     """One run's folder under the results folder."""
 
@@ -117,6 +121,32 @@ class RunFolder:
         except OSError:
             temporary.write_text(self.run_id + "\n", encoding="utf-8")
         os.replace(temporary, target)
+
+
+def read_run_file(path: Path) -> dict[str, Any]:
+    """What a run.json says, at the least in the form that all its readers rely on.
+
+    That is the `NAMES` of every check as texts, and objects where objects have to be; all else may
+    be missing, or of another version. Raises OSError where it is not there, ValueError where it is
+    torn, or is no run.json.
+    """
+    document = plain.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError(f"{path} is no JSON object")
+    document.setdefault("jobs", [])
+    for key, kind in (("metadata", dict), ("checks", list), ("jobs", list)):
+        if not isinstance(document.get(key), kind):
+            raise ValueError(f"{path}: /{key} is missing, or no {kind.__name__}")
+    for key in ("versions", "options", "torch_build"):
+        if not isinstance(document["metadata"].setdefault(key, {}), dict):
+            raise ValueError(f"{path}: /metadata/{key} is no object")
+    for index, row in enumerate(document["checks"]):
+        if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in NAMES):
+            raise ValueError(f"{path}: /checks/{index} does not say what it is of")
+    for index, row in enumerate(document["jobs"]):
+        if not isinstance(row, dict) or not isinstance(row.get("name"), str):
+            raise ValueError(f"{path}: /jobs/{index} does not say what it is of")
+    return document
 
 
 def write_json(path: Path, data: Any, depth: int = 2) -> None:
