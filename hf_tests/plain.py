@@ -16,6 +16,8 @@ MESSAGE_CHARACTERS = 1000
 TAIL_LINES = 50
 TAIL_BYTES = 16 * 1024
 
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+
 _TERMINAL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 """What steers a terminal (ECMA-48): control sequences, titles, and single characters."""
 
@@ -35,7 +37,7 @@ def loads(text: str) -> Any:
     Raises ValueError where it is no JSON, or nested too deep to be read.
     """
     try:
-        value = json.loads(text, parse_constant=lambda name: None)
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if "\\u" not in text:  # halves of pairs come as escapes only, and are looked for in few texts

@@ -323,10 +323,11 @@ def _checks(
         if job.get("attempt", 1) == 1
     }
     documents: dict[str, Mapping[str, Any]] = {}
+    root = folder.resolve()
     for row in rows:
         file = str(row.get("file") or "")
         if file not in documents:
-            documents[file] = _document(folder, file)
+            documents[file] = _document(root, file)
         document = documents[file]
         key = row["key"]
         entry = (document.get("results") or {}).get(key) or {}
@@ -379,11 +380,11 @@ def _checks(
                 )
 
 
-def _document(folder: Path, file: str) -> Mapping[str, Any]:
-    """A model's file; empty where it is lost, torn, or not inside the run's folder."""
+def _document(root: Path, file: str) -> Mapping[str, Any]:
+    """A model's file; empty where it is lost, torn, or not inside the run's resolved folder."""
     try:
-        path = (folder / file).resolve()
-        if not path.is_relative_to(folder.resolve()):
+        path = (root / file).resolve()
+        if not path.is_relative_to(root):
             return {}
         found = plain.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
