@@ -18,10 +18,13 @@ def openvino_name(device: str) -> str:
 
 
 def torch_device(device: str) -> Any:
-    """The torch.device of ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
+    """The torch.device of ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    ``cuda`` is the first one, by its number: half of `torch.cuda` takes no device without.
+    """
     import torch
 
-    return torch.device(device)
+    return torch.device("cuda:0" if device == "cuda" else device)
 
 
 def unavailable(device: str) -> str | None:
@@ -76,7 +79,7 @@ def synchronize(device: str) -> None:
     if kind == "cuda":
         import torch
 
-        torch.cuda.synchronize(torch.device(device))
+        torch.cuda.synchronize(torch_device(device))
     elif kind == "mps":
         import torch
 

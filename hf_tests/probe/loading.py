@@ -33,7 +33,7 @@ def processor(job: Job, folder: str) -> Any:
 def begin(job: Job, record: Record, folder: str) -> memory.PeakMemory:
     """Keep what is true just before the network is loaded; returns the watch on its memory."""
     record.note(page_cache_share=page_cache.share(folder))
-    memory.warm_up()
+    memory.warm_up(job.device)
     return memory.PeakMemory(job.device)
 
 

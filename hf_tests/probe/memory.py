@@ -7,6 +7,8 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
+from hf_tests.probe import devices
+
 MIB = 1024 * 1024
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -21,14 +23,16 @@ class PeakMemory:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        self._cuda = device if device.partition(":")[0] == "cuda" else None
+        is_cuda = device.partition(":")[0] == "cuda"
+        self._cuda = devices.torch_device(device) if is_cuda else None
         self.before_mb = settled_mb()
         with contextlib.suppress(OSError):
             CLEAR_REFS.write_text("5")
         if self._cuda is not None:
             import torch
 
-            torch.cuda.reset_peak_memory_stats(torch.device(self._cuda))
+            torch.cuda.init()  # there is no allocator before, whose figures could be reset
+            torch.cuda.reset_peak_memory_stats(self._cuda)
 
     def peak_mb(self) -> float | None:
         """Peak resident set; None where the system keeps no peak."""
@@ -55,7 +59,7 @@ class PeakMemory:
             return None
         import torch
 
-        return float(torch.cuda.max_memory_allocated(torch.device(self._cuda))) / MIB
+        return float(torch.cuda.max_memory_allocated(self._cuda)) / MIB
 
     def device_reserved_mb(self) -> float | None:
         """Peak that torch's allocator held of the CUDA device; None for another device."""
@@ -63,7 +67,7 @@ class PeakMemory:
             return None
         import torch
 
-        return float(torch.cuda.max_memory_reserved(torch.device(self._cuda))) / MIB
+        return float(torch.cuda.max_memory_reserved(self._cuda)) / MIB
 
 
 def settled_mb() -> float | None:
@@ -76,11 +80,16 @@ def settled_mb() -> float | None:
     return resident_mb()
 
 
-def warm_up() -> None:
-    """Let torch start its threads, whose stacks and buffers are no model's memory."""
+def warm_up(device: str = "cpu") -> None:
+    """Let torch start its threads, whose stacks and buffers are no model's memory.
+
+    No more are the driver's own structures of a CUDA device, some hundred MiB of this process's.
+    """
     import torch
 
     bool(torch.isfinite(torch.ones(MIB)).all())
+    if device.partition(":")[0] == "cuda":
+        bool(torch.isfinite(torch.ones(MIB, device=devices.torch_device(device))).all())
 
 
 def resident_mb() -> float | None:
