@@ -55,16 +55,18 @@ def run(
     python: str = sys.executable,
     environment: dict[str, str] | None = None,
     cwd: Path | None = None,
+    given: str = "",
+    limit_s: float = TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python command in the checkout and return it with its output as text."""
     return subprocess.run(
         [python, *arguments],
         cwd=cwd or ROOT,
         env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=limit_s,
         check=False,
     )
 

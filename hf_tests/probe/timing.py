@@ -128,7 +128,8 @@ class _Events:
         if device.partition(":")[0] == "cuda":
             import torch
 
-            torch.cuda.set_device(devices.torch_device(device))  # events belong to the current device
+            # Events belong to the current device.
+            torch.cuda.set_device(devices.torch_device(device))
             self._events = (
                 torch.cuda.Event(enable_timing=True),
                 torch.cuda.Event(enable_timing=True),
