@@ -42,6 +42,7 @@ import importlib
 import transformers
 from hf_tests import family
 transformers.logging.set_verbosity_error()
+{before}
 for line in sys.stdin:
     model_id, device, dtypes, sizes = json.loads(line)
     model = support.model(model_id)
@@ -50,10 +51,24 @@ for line in sys.stdin:
                and issubclass(found, family.FamilyTestCase) and found is not family.FamilyTestCase]
     job = support.job(model_id, device, dtypes=tuple(dtypes), batch_sizes=tuple(sizes))
     for method in job.methods:
-        {before}
         result, _ = family.run_check(job, method, case.__new__(case).properties())
         print(json.dumps(["RESULT", result.to_json()]), flush=True)
 """
+
+
+RESTLESS = """
+import functools
+import torch
+forward = transformers.GPT2LMHeadModel.forward
+@functools.wraps(forward)
+def changing(self, *arguments, **options):
+    outputs = forward(self, *arguments, **options)
+    if outputs.logits.is_cuda:
+        outputs.logits = outputs.logits + {size} * torch.randn(outputs.logits.shape, device="cuda")
+    return outputs
+transformers.GPT2LMHeadModel.forward = changing
+"""
+"""A network that gives other outputs each time."""
 
 
 def run_checks(
@@ -64,7 +79,7 @@ def run_checks(
         checkpoints.folder_of(support.job(model_id))
     done = support.run(
         "-c",
-        CHECKS.format(before=before or "pass", count=count),
+        CHECKS.format(before=before, count=count),
         given="".join(f"{json.dumps(item)}\n" for item in asked),
         limit_s=120.0 + 20.0 * len(asked),
     )
@@ -122,6 +137,16 @@ class TestModels(unittest.TestCase):
         direct = by_method["from_pretrained"]
         self.assertEqual((direct["status"], direct["stage"]), ("error", "inference"))
         self.assertIn("Expected all tensors to be on the same device", direct["error"])
+
+    def test_outputs_that_change_from_run_to_run(self) -> None:
+        """Kernels that add in another order each time are right; what changes more is not."""
+        for size, status in (("1e-6", "passed"), ("1e-3", "failed")):
+            with self.subTest(size):
+                asked = ("gpt2", "cuda", (), ())
+                _, direct = run_checks(asked, before=RESTLESS.format(size=size))
+                self.assertEqual(direct["status"], status, direct["error"])
+                if status == "failed":
+                    self.assertRegex(direct["error"], "same outputs twice: normalised RMSE 0.00")
 
     def test_a_gpu_that_is_not_there(self) -> None:
         (first, second) = run_checks(("gpt2", "cuda:2", (), ()), count=2)
