@@ -110,6 +110,9 @@ class OnGpu(torch.Tensor):  # type: ignore[misc]
             )
         if func in (tensor.data_ptr, tensor.untyped_storage):
             return getattr(args[0].inner, func.__name__)()
+        if func is tensor.__setitem__ and isinstance(args[0], OnGpu):
+            args[0].inner[_inner(args[1])] = _inner(args[2])
+            return None
         if func is torch.histc:  # of whole numbers, which the processor does not count
             found = torch.histc(args[0].inner.float(), *args[1:], **kwargs)
             return OnGpu(found.to(args[0].dtype), args[0].place)

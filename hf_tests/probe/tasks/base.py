@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -244,14 +245,45 @@ def run_alike(network: Any, inputs: Mapping[str, Any]) -> Any:
 
     One that would compute the loss of its training too is told not to.
     """
-    import torch
-
     taken = inspect.signature(getattr(network, "forward", network)).parameters
     settings = {"return_loss": False} if "return_loss" in taken else {}
-    devices = {value.device for value in inputs.values() if value.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(SEED)
+    with drawing_alike():
         return network(**inputs, **settings)
+
+
+DRAWING = ("bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like",
+           "randn", "randn_like", "randperm")  # fmt: skip
+"""torch's functions that draw at random."""
+
+
+@contextlib.contextmanager
+def drawing_alike() -> Iterator[None]:
+    """What is drawn at random inside is the same each time, and on every device.
+
+    An accelerator draws other numbers for the same seed, so the processor does it in its place.
+    """
+    import torch
+
+    def by_processor(draw: Callable[..., Any]) -> Callable[..., Any]:
+        def drawn(*arguments: Any, **options: Any) -> Any:
+            given = [item for item in arguments if isinstance(item, torch.Tensor)]
+            device = options.get("device") or (given[0].device if given else "cpu")
+            if torch.device(device).type == "cpu":
+                return draw(*arguments, **options)
+            options.pop("device", None)
+            own = [item.cpu() if isinstance(item, torch.Tensor) else item for item in arguments]
+            return draw(*own, **options).to(device)
+
+        return drawn
+
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices), contextlib.ExitStack() as stack:
+        for name in DRAWING:
+            draw = getattr(torch, name)
+            stack.callback(setattr, torch, name, draw)
+            setattr(torch, name, by_processor(draw))
+        torch.manual_seed(SEED)
+        yield
 
 
 def text_vocabulary_size(config: Any) -> int | None:

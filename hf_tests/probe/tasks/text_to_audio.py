@@ -21,7 +21,6 @@ NAMES = ("waveform", "spectrogram", "logits", "audio_logits", "speech_embeds", "
 
 SOUND, SPECTROGRAM = NAMES[:2]
 PROMPT, RATE = ("input_ids", "attention_mask"), "sampling_rate"
-SEED = 0
 NOISE = "noise_scale"
 """How the settings of a network begin that say how much of what it draws it adds."""
 
@@ -85,13 +84,10 @@ class TextToAudio(base.Task):
         return {name: read[name] for name in read if name in names} | drawn
 
     def run(self, subject: base.Subject, inputs: dict[str, Any]) -> Any:
-        import torch
-
         for name in vars(subject.network):
             if name.startswith(NOISE):
                 setattr(subject.network, name, 0.0)
-        with torch.random.fork_rng():
-            torch.manual_seed(SEED)
+        with base.drawing_alike():
             cls = classes.transformers_class(subject.model.class_name)
             generate = None if _has_pass(cls) else getattr(subject.network, "generate", None)
             return subject.network(**inputs) if generate is None else {SOUND: generate(**inputs)}
