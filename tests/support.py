@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import fastjsonschema
 
 from hf_tests import cache, registry
+from hf_tests.family import FamilyTestCase
 from hf_tests.job import Job
 from hf_tests.outcome import CheckResult
 from hf_tests.registry import Model
@@ -113,6 +115,17 @@ def shipped() -> registry.Registry:
 def model(model_id: str) -> Model:
     """The shipped registry's model of that id."""
     return next(item for item in shipped().models if item.id == model_id)
+
+
+def properties(name: str) -> tuple[Any, ...]:
+    """The properties that a family's models have."""
+    module = importlib.import_module(f"hf_tests.test_{name}")
+    (case,) = (
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, FamilyTestCase) and item != FamilyTestCase
+    )
+    return case("run_checks").properties()
 
 
 def job(model_id: str, device: str = "cpu", **changes: Any) -> Job:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hf_tests import dependencies
 from hf_tests.family import run_check
 from hf_tests.nightly import merge
 from hf_tests.outcome import CheckResult
@@ -67,9 +68,25 @@ class TestBatches(unittest.TestCase):
         wanted = torch.arange(9.0).view(3, 3)
         found = inference._repeated(task, wanted, 2, torch.empty(6, 6))
         self.assertEqual(found.shape, (6, 6))
-        for corner in (found[::2, ::2], found[1::2, 1::2], found[1::2, ::2]):
+        for corner in (found[:3, :3], found[3:, 3:], found[3:, :3]):
             self.assertTrue(torch.equal(corner, wanted))
         self.assertEqual(inference._repeated(task, wanted, 2, torch.empty(6, 3)).shape, (6, 3))
+
+    def test_every_family(self) -> None:
+        """By its default model: an input may be patches, tiles, codebooks, labels or points."""
+        timed = 0
+        for family in support.shipped().families:
+            model = support.model(family.default_model)
+            if dependencies.unmet(model.dependencies) is not None:
+                continue
+            with self.subTest(family.name):
+                job = support.job(model.id, batch_sizes=(2,), trials=1, min_trials=1)
+                result, _ = run_check(job, "from_pretrained", support.properties(family.name))
+                self.assertEqual(result.status, "passed", result.error)
+                (row,) = result.rows
+                self.assertTrue(row.reason or row.measurement.trial_times)
+                timed += row.reason is None
+        self.assertGreater(timed, 35)
 
     def test_pipeline(self) -> None:
         result = self.check("bert-base-uncased", "pipeline")

@@ -38,7 +38,6 @@ import json, os, sys
 os.environ["TQDM_DISABLE"] = "1"
 from tests import emulated_cuda, support
 emulated_cuda.install({count})
-import importlib
 import transformers
 from hf_tests import family
 transformers.logging.set_verbosity_error()
@@ -46,12 +45,9 @@ transformers.logging.set_verbosity_error()
 for line in sys.stdin:
     model_id, device, dtypes, sizes = json.loads(line)
     model = support.model(model_id)
-    module = importlib.import_module(f"hf_tests.test_{{model.family}}")
-    (case,) = [found for found in vars(module).values() if isinstance(found, type)
-               and issubclass(found, family.FamilyTestCase) and found is not family.FamilyTestCase]
     job = support.job(model_id, device, dtypes=tuple(dtypes), batch_sizes=tuple(sizes))
     for method in job.methods:
-        result, _ = family.run_check(job, method, case.__new__(case).properties())
+        result, _ = family.run_check(job, method, support.properties(model.family))
         print(json.dumps(["RESULT", result.to_json()]), flush=True)
 """
 

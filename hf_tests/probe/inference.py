@@ -135,7 +135,7 @@ def compare(
         if reference.tokens is None:
             found = task.compared(task.run(subject, inputs) if outputs is None else outputs)
         else:
-            tokens = reference.tokens.repeat_interleave(size, 0)
+            tokens = task.repeated(reference.tokens, size)
             found = task.forced(subject, inputs, tokens)
             if outputs is not None:
                 equal = float((task.generated(outputs) == tokens).double().mean())
@@ -165,7 +165,7 @@ def _repeated(task: tasks.Task, wanted: Any, size: int, found: Any) -> Any:
         rows = task.repeated(wanted, size)
         # Where as many texts as images are held against one another, the columns are more too.
         is_square = wanted.dim() > 1 and found.shape[1] == size * wanted.shape[1]
-        return rows.repeat_interleave(size, 1) if is_square else rows
+        return rows.repeat(1, size, *[1] * (rows.dim() - 2)) if is_square else rows
     # Images of any size are one sequence, the parts of one behind those of the other.
     packed = wanted.dim() > 1 and found.shape[:2] == (wanted.shape[0], size * wanted.shape[1])
     return wanted.repeat(1, size, *[1] * (wanted.dim() - 2)) if packed else wanted

@@ -125,6 +125,8 @@ def hold(
             record.properties.append(_property(asked, outcome.SKIPPED, reason=reason))
             continue
         loaded.worst = None
+        # Models write into what they are given, some in generate.
+        loaded.inputs = {name: _copied(value) for name, value in inputs.items()}
         status, error = outcome.ERROR, "it did not come to its end"
         try:
             with record.timed("judgement"), torch.inference_mode():
@@ -143,6 +145,10 @@ def hold(
             record.properties.append(_property(asked, status, error=error or None, **figure))
     if first is not None:
         raise first
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if hasattr(value, "clone") else value
 
 
 def name_of(asked: Holds) -> str:

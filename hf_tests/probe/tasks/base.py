@@ -159,13 +159,17 @@ class Task(abc.ABC):
         return {name: self.repeated(value, size) for name, value in inputs.items()}
 
     def repeated(self, value: Any, size: int) -> Any:
-        """A tensor of one input as that of a batch has it: each row ``size`` times.
+        """A tensor of one input as that of a batch has it: all its rows, ``size`` times over.
 
-        A list has something of each input; a number holds for all.
+        An input may have several: the patches of an image of any size, the codebooks of a sound,
+        the labels that an image is held against. They stay together. A list has something of each
+        input; a number holds for all.
         """
         if isinstance(value, list):
-            return [item for item in value for _ in range(size)]
-        return value.repeat_interleave(size, 0) if hasattr(value, "repeat_interleave") else value
+            return value * size
+        if not hasattr(value, "repeat"):
+            return value
+        return value.repeat(size, *[1] * (value.dim() - 1))
 
     def generated(self, outputs: Any) -> Any:
         """The ids that `run` has generated, shape (batch, NEW_TOKENS); None where it has none."""

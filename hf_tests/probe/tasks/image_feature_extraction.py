@@ -68,10 +68,6 @@ class ImageFeatureExtraction(features.Features):
     def processed(self, pipe: Any) -> dict[str, Any]:
         return dict(pipe.image_processor(images=samples.image(), return_tensors="pt"))
 
-    def repeated(self, value: Any, size: int) -> Any:
-        # Images of any size are one sequence of patches: one image behind the other.
-        return value.repeat(size, *[1] * (value.dim() - 1))
-
 
 def in_a_row(inputs: Mapping[str, Any], value: Any) -> bool:
     """Whether a network is given the patches of all images side by side in one row of pixels.

@@ -92,10 +92,6 @@ class TextToAudio(base.Task):
             generate = None if _has_pass(cls) else getattr(subject.network, "generate", None)
             return subject.network(**inputs) if generate is None else {SOUND: generate(**inputs)}
 
-    def repeated(self, value: Any, size: int) -> Any:
-        # Codebooks may stand where texts do: those of one text behind those of the other.
-        return value.repeat(size, *[1] * (value.dim() - 1))
-
     def compared(self, outputs: Any) -> dict[str, Any]:
         return {name: outputs[name] for name in NAMES if outputs.get(name) is not None}
 

@@ -42,7 +42,7 @@ class ZeroShotAudioClassification(ZeroShotImageClassification):
         """As many sounds, each against the same labels."""
         texts = len(inputs["input_ids"])
         return {
-            name: value if len(value) == texts else value.repeat_interleave(size, 0)
+            name: value if len(value) == texts else self.repeated(value, size)
             for name, value in inputs.items()
         }
 

@@ -69,7 +69,7 @@ class ZeroShotImageClassification(CandidateLabels):
     def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
         """As many images, each against the same labels."""
         return {
-            name: value.repeat_interleave(size, 0) if name.startswith(PIXELS) else value
+            name: self.repeated(value, size) if name.startswith(PIXELS) else value
             for name, value in inputs.items()
         }
 

@@ -40,10 +40,6 @@ class ZeroShotObjectDetection(CandidateLabels):
     def inputs(self, subject: base.Subject) -> dict[str, Any]:
         return encoded(subject.processor, self.labels(subject.model), samples.image())
 
-    def repeated(self, value: Any, size: int) -> Any:
-        """All its rows ``size`` times over: those of an image's labels stay together."""
-        return value.repeat(size, *[1] * (value.dim() - 1))
-
     def compared(self, outputs: Any) -> dict[str, Any]:
         return {"logits": logits_of(outputs), "pred_boxes": boxes_of(outputs)}
 
