@@ -114,6 +114,8 @@ class TestModels(unittest.TestCase):
         for result in run_checks(
             ("gpt2", "cuda:1", ("float32", "bfloat16"), (3,)),
             ("google/vit-base-patch16-224", "cuda:0", ("float16",), (2,)),
+            ("Qwen/Qwen2-VL-7B-Instruct", "cuda:0", (), (2,)),
+            ("openai/clip-vit-base-patch32", "cuda:0", (), (2,)),
             count=2,
         ):
             with self.subTest(model=result["model"], method=result["method"]):

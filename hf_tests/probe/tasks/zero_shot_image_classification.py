@@ -12,6 +12,9 @@ from hf_tests.registry import Model
 LABELS = ("a red circle and a blue square", "a cat on a mat", "a yellow sun")
 TEMPLATE = "a photo of {}"
 PIXELS = "pixel_values"  # how the names of images and videos begin
+OF_IMAGES = ("pixel_", "spatial_shapes")
+"""How the names of all begin that an image has: pixels, which of them are real, their places."""
+
 LOGITS, EMBEDDINGS = "logits_", "_embeds"
 """How outputs' names of logits begin, and those of embeddings end."""
 
@@ -69,7 +72,7 @@ class ZeroShotImageClassification(CandidateLabels):
     def batch(self, inputs: dict[str, Any], size: int) -> dict[str, Any]:
         """As many images, each against the same labels."""
         return {
-            name: self.repeated(value, size) if name.startswith(PIXELS) else value
+            name: self.repeated(value, size) if name.startswith(OF_IMAGES) else value
             for name, value in inputs.items()
         }
 
