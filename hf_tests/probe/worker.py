@@ -209,7 +209,11 @@ def main() -> int:
     """Read the job from standard input and run it."""
     writer = stream.Writer(Path(sys.argv[1]))
     limits.end_with_parent()
-    return work(Job.from_json(sys.stdin.read()), writer)
+    status = work(Job.from_json(sys.stdin.read()), writer)
+    if status == stream.DISK_FULL:
+        # What is left in their buffers has no room, and at the end Python would say so by 120.
+        sys.stdout = sys.stderr = None
+    return status
 
 
 if __name__ == "__main__":
