@@ -1,27 +1,38 @@
 """What a process for each job costs a whole run: ``python benchmarks/whole_run.py --all``.
 
-``runner.py`` runs the same models, one job at a time, in one process (none), in forks and, if asked
-for, in fresh interpreters (spawn), in turns, on tiny checkpoints that an uncounted run before has
-built and converted. Prints, for each launch method, the medians over the rounds of the wall time of
-the command and of the sum of its jobs' times, and both divided by the jobs' sum under none: by the
-work alone.
+Every job is run in this process (none: the work alone), in a fork and, if asked for, in a fresh
+interpreter (spawn), one after the other and each first as often as the others, so that a drift of
+the machine's speed touches all alike: between two runs of minutes it was seen to be a third. All
+run on tiny checkpoints that an uncounted run before has built and converted. Then ``runner.py``
+runs the same jobs under the method, for what a run takes beside its jobs: to plan, to start
+servers, to write. Prints, for each method, the sum of its jobs' times and that with the rest of
+the run, in seconds and divided by the work alone, which includes what this process imports.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from hf_tests import dependencies, hardware
+from hf_tests import dependencies, hardware, registry
+from hf_tests.isolation import launcher_of
+from hf_tests.isolation.base import Launcher
+from hf_tests.job import Job
+from hf_tests.nightly import plan, select
+
+WORK = "none"
 
 
 def main() -> None:
@@ -29,48 +40,81 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a process for each job costs a whole run.")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--all", action="store_true", help="all models")
-    what.add_argument("--each-family", metavar="N", default="1", help="default: 1")
+    what.add_argument("--each-family", metavar="N", type=int, default=1, help="default: 1")
     parser.add_argument("--device", nargs="+", default=["cpu"], help="default: cpu")
     parser.add_argument("--rounds", type=int, default=1, help="default: 1")
-    parser.add_argument("--isolation", nargs="+", default=["none", "fork"], metavar="METHOD")
+    parser.add_argument(
+        "--isolation",
+        nargs="+",
+        default=["fork"],
+        metavar="METHOD",
+        help="beside none (default: fork)",
+    )
     parser.add_argument(
         "--built", action="store_true", help="the cache has all that a first run would build"
     )
     options = parser.parse_args()
-    chosen = ["--all"] if options.all else ["--each-family", options.each_family]
+    chosen = ["--all"] if options.all else ["--each-family", str(options.each_family)]
     chosen += ["--device", *options.device, "--weights", "tiny", "--no-report", "--quiet"]
+    models = registry.load().models
+    if not options.all:
+        models = select.each_family(registry.load(), models, options.each_family)
+    jobs = plan.make(models, options.device, plan.Options(weights="tiny")).jobs
     machine = hardware.detect()
     print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
     for name in ("torch", "transformers", "openvino", "optimum-intel"):
         print(f"{name} {dependencies.version(name)}", end="  ")
-    print(f"\nrunner.py {' '.join(chosen)}", flush=True)
+    print(f"\n{len(jobs)} jobs: {' '.join(chosen)}\n", flush=True)
     if not options.built:
-        run(chosen, "auto")
-    walls: dict[str, list[float]] = {method: [] for method in options.isolation}
-    jobs: dict[str, list[dict[str, float]]] = {method: [] for method in options.isolation}
+        beside_its_jobs(chosen, "auto")
+    methods = [WORK, *(method for method in options.isolation if method != WORK)]
+    sums: dict[str, list[float]] = {method: [] for method in methods}
+    rests: dict[str, list[float]] = {method: [] for method in methods[1:]}
     for _ in range(options.rounds):
-        for method in options.isolation:
-            wall, times = run(chosen, method)
-            walls[method].append(wall)
-            jobs[method].append(times)
-    shared = set.intersection(*(set(times) for rounds in jobs.values() for times in rounds))
-    sums = {
-        method: statistics.median(sum(times[name] for name in shared) for times in rounds)
-        for method, rounds in jobs.items()
-    }
-    work = sums.get("none", next(iter(sums.values())))
-    print(f"\n{len(shared)} jobs\n")
-    print(f"{'':8}{'wall':>9}{'jobs':>9}{'wall / work':>13}{'jobs / work':>13}")
-    for method in options.isolation:
-        wall = statistics.median(walls[method])
-        print(
-            f"{method:8}{wall:7.1f} s{sums[method]:7.1f} s"
-            f"{wall / work:13.3f}{sums[method] / work:13.3f}"
-        )
+        for method, seconds in in_turns(jobs, methods).items():
+            sums[method].append(seconds)
+        for method in methods[1:]:
+            rests[method].append(beside_its_jobs(chosen, method))
+    work = statistics.median(sums[WORK])
+    print(f"{'':8}{'jobs':>9}{'and rest':>11}{'jobs / work':>13}{'with rest / work':>18}")
+    print(f"{WORK:8}{work:7.1f} s")
+    for method in methods[1:]:
+        own = statistics.median(sums[method])
+        whole = own + statistics.median(rests[method])
+        print(f"{method:8}{own:7.1f} s{whole:9.1f} s{own / work:13.3f}{whole / work:18.3f}")
 
 
-def run(chosen: list[str], isolation: str) -> tuple[float, dict[str, float]]:
-    """Seconds of one run as a whole, and of each of its jobs that ran, by name."""
+def in_turns(jobs: Sequence[Job], methods: Sequence[str]) -> dict[str, float]:
+    """The sum of the jobs' seconds under each method, each job under all before the next."""
+    gc.set_threshold(100 * gc.get_threshold()[0])  # as the runner has it
+    sums = dict.fromkeys(methods, 0.0)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        launchers: dict[str, Launcher] = {}
+        for method in methods:
+            launchers[method] = launcher_of(method, jobs)
+            stack.callback(launchers[method].close)
+            if method != WORK:  # its server is of what a run takes beside its jobs
+                seconds(launchers[method], jobs[0], Path(folder))
+        for number, job in enumerate(jobs):
+            for turn in range(len(methods)):
+                method = methods[(number + turn) % len(methods)]
+                sums[method] += seconds(launchers[method], job, Path(folder))
+    return sums
+
+
+def seconds(launcher: Launcher, job: Job, folder: Path) -> float:
+    """Of one job, from being asked for to its process's end."""
+    stream, log = folder / "stream", folder / "log"
+    start = time.perf_counter()
+    launcher.run(job, stream, log, lambda: True)
+    took = time.perf_counter() - start
+    stream.unlink()
+    log.unlink(missing_ok=True)
+    return took
+
+
+def beside_its_jobs(chosen: Sequence[str], isolation: str) -> float:
+    """Seconds of a run of ``runner.py`` as a whole, less those of its jobs."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "runner.py"), *chosen, "--isolation", isolation]
         start = time.perf_counter()
@@ -81,9 +125,7 @@ def run(chosen: list[str], isolation: str) -> tuple[float, dict[str, float]]:
         if done.returncode not in (0, 1):
             raise SystemExit(f"runner.py ended with {done.returncode}")
         found = json.loads((Path(folder) / "latest" / "run.json").read_text())
-        return wall, {
-            job["name"]: job["wall_time"] for job in found["jobs"] if job["wall_time"] is not None
-        }
+        return wall - sum(job["wall_time"] or 0.0 for job in found["jobs"])
 
 
 if __name__ == "__main__":

@@ -353,6 +353,24 @@ class TestForkedEndings(TestEndings):
         launcher.close()
         self.assert_ends(spare)
 
+    def test_the_next_job_s_process_is_there_while_one_runs(self) -> None:
+        """So it need not be forked between two jobs, and knows by then what they write to."""
+        note = self.folder / "note"
+        code = (
+            "import gc, psutil; time.sleep(1)\n"
+            "from hf_tests.probe import pages\n"
+            "(written,) = (item for item in gc.get_objects() if isinstance(item, pages.Written))\n"
+            "seen = len(psutil.Process(os.getppid()).children()), len(written._likely)\n"
+            f"with open({str(note)!r}, 'a') as file: print(*seen, file=file)\n"
+            f"{PASSED}"
+        )
+        launcher = self.launcher(code)
+        self.run_twice(launcher, lambda: None)
+        launcher.run(support.job("bert-base-uncased"), self.stream, self.log, lambda: True)
+        (children, first), _, (_, third) = (line.split() for line in note.read_text().splitlines())
+        self.assertEqual((children, first), ("2", "0"), "there was nothing to learn from yet")
+        self.assertGreater(int(third), 0)
+
     def assert_ends(self, process: psutil.Process) -> None:
         """It is gone within seconds, or waits for its parent to notice."""
         deadline = time.monotonic() + 10
@@ -389,7 +407,7 @@ class TestAuto(unittest.TestCase):
             "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
             "canary ended with status -11": "server._canary = lambda device: ctypes.string_at(0)",
             "ended before it was ready": "os._exit(1)",
-            "dies when it is asked to fork": "server._Child = lambda channel: os._exit(1)",
+            "dies when it is asked to fork": "server._Child = lambda *given: os._exit(1)",
             "dies when it is asked for a copy": "server._reply = lambda channel, event, **_: "
             "channel.send(b'{\"event\": \"ready\"}') if event == 'ready' else os._exit(1)",
         }

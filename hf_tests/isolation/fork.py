@@ -67,6 +67,7 @@ class ForkLauncher:
         self.notes: tuple[str, ...] = ()
         self.startup_s: dict[str, float] = {}
         self._wanted = wanted_by(jobs)
+        self._planned = collections.Counter(_key(job) for job in jobs)
         self._command = tuple(command)
         self._locks: dict[Key, threading.Lock] = collections.defaultdict(threading.Lock)
         self._servers: dict[Key, Server] = {}
@@ -150,7 +151,8 @@ class ForkLauncher:
         key = kind, downloads = _key(job)
         if key not in self._servers:
             start = time.monotonic()
-            request = {"device": job.device, "wanted": self._wanted}
+            planned = self._planned[key]
+            request = {"device": job.device, "wanted": self._wanted, "jobs": planned}
             if kind == BASE:
                 server = Server.start(job, request, self._command)
             else:

@@ -10,6 +10,9 @@ from typing import Any
 from hf_tests.probe import devices
 
 MIB = 1024 * 1024
+GRAIN = 32768
+"""Elements of a tensor below which torch starts no further thread for it."""
+
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
 
@@ -87,7 +90,8 @@ def warm_up(device: str = "cpu") -> None:
     """
     import torch
 
-    bool(torch.isfinite(torch.ones(MIB)).all())
+    # What is worth a thread, for each of them (GRAIN_SIZE of ATen/TensorIterator.h).
+    torch.empty(torch.get_num_threads() * GRAIN, dtype=torch.uint8).fill_(1)
     if device.partition(":")[0] == "cuda":
         bool(torch.isfinite(torch.ones(MIB, device=devices.torch_device(device))).all())
 

@@ -38,7 +38,7 @@ from typing import Any, NoReturn
 
 from hf_tests import stream
 from hf_tests.job import Job
-from hf_tests.probe import worker
+from hf_tests.probe import pages, worker
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 MESSAGE_BYTES = 1 << 20
@@ -64,6 +64,8 @@ def _serve(channel: socket.socket) -> int:
     if reason is not None:
         return 1
     gc.collect()
+    if request["jobs"] >= pages.WORTH_JOBS:
+        pages.enlarge()
     gc.freeze()  # children share these objects' pages for as long as no collection touches them
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, 1)
@@ -95,16 +97,19 @@ def _leave_by(last: Callable[[], int]) -> NoReturn:
 
 
 class _Child:
-    """A fork that waits for a job, does it, and hangs up before it ends."""
+    """A fork that waits for a job and does it."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, written: pages.Written, *others: socket.socket) -> None:
+        """``others`` are the parent's sockets, which it closes.
+
+        What it kept open of them would hide from others that the parent is gone.
+        """
         self.line, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
-            # What it kept open would hide from others that this end is gone.
-            channel.close()
-            self.line.close()
-            _leave_by(functools.partial(_wait_and_work, its_end))
+            for other in (self.line, *others):
+                other.close()
+            _leave_by(functools.partial(_wait_and_work, its_end, written))
         its_end.close()
 
     def give(self, job: bytes) -> bool:
@@ -121,40 +126,37 @@ class _Child:
 def _run_jobs(channel: socket.socket) -> int:
     """In a copy: run the jobs that it is given until the channel is closed."""
     _become_reaper()
+    written = pages.Written()
     spare: _Child | None = None
     while message := channel.recv(MESSAGE_BYTES):
         child = spare if spare is not None and spare.give(message) else None
         if child is None:
-            child = _Child(channel)
+            child = _Child(written, channel)
             child.give(message)
-        spare = _see_through(child, channel)
+        spare = _see_through(child, channel, written)
     return 0  # a spare one leaves as its line is closed
 
 
-def _see_through(child: _Child, channel: socket.socket) -> _Child | None:
+def _see_through(child: _Child, channel: socket.socket, written: pages.Written) -> _Child | None:
     """Say a child's process id, wait for it, and say how it ended.
 
-    Returns the child for the next job, forked while this one's memory is given back: the two take
-    about as long, and on two cores as long as one.
+    Returns the child for the next job. It is forked while this one begins, when nothing is timed.
     """
     notice = os.pidfd_open(child.pid)
     _reply(channel, event="started", pid=child.pid)
     spare: _Child | None = None
-    watched: list[Any] = [notice, channel, child.line]
-    while True:
-        ready = select.select(watched, [], [])[0]
-        if child.line not in ready or channel in ready:
-            break
-        watched.remove(child.line)
-        child.line.close()
-        spare = _Child(channel)
+    with contextlib.suppress(OSError):  # no room for one more now; there may be when it is needed
+        spare = _Child(written, channel, child.line)
     # Nothing is said to a copy while its job runs, but that the runner has gone.
-    if channel in ready:
+    watched: list[Any] = [notice, channel]
+    if channel in select.select(watched, [], [])[0]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGKILL)
     os.close(notice)
     _, status = os.waitpid(child.pid, 0)
-    child.line.close()
+    with child.line, contextlib.suppress(OSError):
+        if written.wanted:
+            written.learn(child.line.recv(MESSAGE_BYTES, socket.MSG_DONTWAIT))
     _end_orphans(child.pid, but=None if spare is None else spare.pid)
     _reply(channel, event="ended", pid=child.pid, status=os.waitstatus_to_exitcode(status))
     return spare
@@ -179,11 +181,16 @@ def _become_reaper() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _wait_and_work(line: socket.socket) -> int:
-    """In a job's process: wait for the job, do it, and hang up."""
+def _wait_and_work(line: socket.socket, written: pages.Written) -> int:
+    """In a job's process: wait for the job, and do it."""
+    written.copy_beforehand()
     with line:
         message = line.recv(MESSAGE_BYTES)
-        return _work(json.loads(message)) if message else 0
+        status = _work(json.loads(message)) if message else 0
+        if message and written.wanted:
+            with contextlib.suppress(OSError):  # more than the line takes, or nobody listens
+                line.send(written.by_this_process())
+    return status
 
 
 def _work(request: dict[str, Any]) -> int:

@@ -65,7 +65,7 @@ def preload(
     those whose own modules are, ``requirements`` those that jobs will ask about. What fails to
     import is left alone: the check that needs it says so.
     """
-    names = ["torch", "transformers", "transformers.pipelines"]
+    names = ["torch", "transformers", "transformers.pipelines", "PIL.ImageFile"]
     if device.startswith("openvino"):
         # The last three are what a conversion would import, one job after the other.
         names += ["openvino", "optimum.intel.openvino"]
