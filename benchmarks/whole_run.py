@@ -59,7 +59,8 @@ def main() -> None:
     models = registry.load().models
     if not options.all:
         models = select.each_family(registry.load(), models, options.each_family)
-    jobs = plan.make(models, options.device, plan.Options(weights="tiny")).jobs
+    planned = plan.make(models, options.device, plan.Options(weights="tiny")).jobs
+    jobs = [job for job in planned if runs(job)]
     machine = hardware.detect()
     print(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}")
     for name in ("torch", "transformers", "openvino", "optimum-intel"):
@@ -82,6 +83,14 @@ def main() -> None:
         own = statistics.median(sums[method])
         whole = own + statistics.median(rests[method])
         print(f"{method:8}{own:7.1f} s{whole:9.1f} s{own / work:13.3f}{whole / work:18.3f}")
+
+
+def runs(job: Job) -> bool:
+    """Whether the libraries of any of its checks are here; the runner starts no other job."""
+    return any(
+        dependencies.unmet_for(job.model.needs(job.weights, method), method) is None
+        for method in job.methods
+    )
 
 
 def in_turns(jobs: Sequence[Job], methods: Sequence[str]) -> dict[str, float]:
