@@ -189,7 +189,7 @@ def _wait_and_work(line: socket.socket, written: pages.Written) -> int:
         status = _work(json.loads(message)) if message else 0
         if message and written.wanted:
             with contextlib.suppress(OSError):  # more than the line takes, or nobody listens
-                line.send(written.by_this_process())
+                line.send(written.by_this_process(), socket.MSG_DONTWAIT)
     return status
 
 
